@@ -1,0 +1,1 @@
+"""The sealed engine: one pure function from (state, event) to commands, and the tables it is made of."""
