@@ -1,0 +1,294 @@
+"""From a session of data to what the compiled loop reads: integer bars, the minute grid, signals, the calendar.
+
+Everything is made session by session, so memory stays flat however long the run is. A strategy sees a window: its
+`warmup` rows of history and then the session. Prices become micros here, by rounding to nearest, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.bars import Bars, SessionBlock
+from core.kernel.compiled import entry
+from core.kernel.kinds import EventKind, HaltKind, Phase, ReconcileStep
+from core.kernel.records import EVENT
+from core.kernel.state import ALL_FLAGS
+from core.kernel.units import MICRO, NANO
+from core.settings.venue import Halt
+from core.strategies.contract import Signals, Strategy
+from core.strategies.loading import run_window
+from sim import messages
+from sim.records import BAR, MINUTE, SIGNAL, To
+
+NO_QUOTES = np.empty((0, 0))
+SIGMA_DAYS = 20
+SIGMA_UNKNOWN = 0.02  # daily volatility that is assumed until five sessions have been seen
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One session ready for replay: bars (T, S) BAR, minutes (T,) MINUTE, signals (N,) SIGNAL by minute."""
+
+    bars: np.ndarray
+    minutes: np.ndarray
+    signals: np.ndarray
+
+
+def integer_bars(block: SessionBlock) -> np.ndarray:
+    """BAR rows of a session, shape (T, S); a missing bar has volume 0."""
+    b = block.bars
+    rows = np.zeros(b.close.shape, BAR)
+    bid = NO_QUOTES if block.bid is None else block.bid
+    ask = NO_QUOTES if block.ask is None else block.ask
+    _fill_rows(b.open, b.high, b.low, b.close, b.volume, bid, ask, rows)
+    return rows
+
+
+@entry
+def _fill_rows(
+    open_: np.ndarray,
+    high: np.ndarray,
+    low: np.ndarray,
+    close: np.ndarray,
+    volume: np.ndarray,
+    bid: np.ndarray,
+    ask: np.ndarray,
+    rows: np.ndarray,
+) -> None:
+    """Dollars to micros, cell by cell."""
+    quoted = bid.shape[0] > 0
+    for t in range(close.shape[0]):
+        for s in range(close.shape[1]):
+            r = rows[t, s]
+            if volume[t, s] > 0.0:
+                r.open = int(np.rint(open_[t, s] * MICRO))
+                r.high = int(np.rint(high[t, s] * MICRO))
+                r.low = int(np.rint(low[t, s] * MICRO))
+                r.close = int(np.rint(close[t, s] * MICRO))
+                r.volume = int(volume[t, s]) * MICRO
+            if quoted and bid[t, s] > 0.0 and ask[t, s] >= bid[t, s]:
+                r.bid = int(np.rint(bid[t, s] * MICRO))
+                r.ask = int(np.rint(ask[t, s] * MICRO))
+
+
+def minute_grid(block: SessionBlock) -> np.ndarray:
+    """MINUTE rows of a session: start and phase of every row of the grid."""
+    time = block.bars.time
+    grid = np.zeros(len(time), MINUTE)
+    grid["time"] = time
+    phase = np.where(time < block.session["open"], Phase.PRE, Phase.POST)
+    grid["phase"] = np.where(block.bars.regular, Phase.REGULAR, phase)
+    return grid
+
+
+class SignalReader:
+    """Runs the strategies over window after window and keeps the history that the next window needs."""
+
+    def __init__(self, strategies: Sequence[Strategy], masks: Sequence[np.ndarray]) -> None:
+        """`masks[k]` bool (S,): the symbols that strategy k trades."""
+        self.strategies = strategies
+        self.masks = masks
+        self.warmup = max(s.warmup for s in strategies)
+        self._history: Bars | None = None
+
+    def remember(self, bars: Bars) -> None:
+        """Add a session's bars to the history."""
+        whole = bars if self._history is None else Bars.concat([self._history, bars])
+        keep = max(len(whole.time) - self.warmup, 0)
+        self._history = whole.window(keep, len(whole.time))
+
+    def read(self, bars: Bars) -> np.ndarray:
+        """SIGNAL rows of a session, by minute, then strategy, then symbol, and add it to the history."""
+        past = self._history
+        self.remember(bars)
+        parts = []
+        for k, strategy in enumerate(self.strategies):
+            known = 0 if past is None else min(strategy.warmup, len(past.time))
+            window = bars
+            if past is not None and known:
+                window = Bars.concat([past.window(len(past.time) - known, len(past.time)), bars])
+            first = max(strategy.warmup, known)
+            if first < len(window.time):
+                signals = run_window(strategy, window)
+                parts.append(_extract(signals, k, self.masks[k], known, first, bars.bar_seconds))
+        if not parts:
+            return np.zeros(0, SIGNAL)
+        rows = np.concatenate(parts)
+        return rows[np.argsort(rows["minute"], kind="stable")] if len(parts) > 1 else rows
+
+
+def _extract(signals: Signals, strategy: int, mask: np.ndarray, known: int, first: int, bar_seconds: int) -> np.ndarray:
+    """Rows of one strategy from window row `first` on; minutes count from row `known`, the session's first."""
+    s = signals
+    total = _count(s.probability, s.exit, mask, first)
+    rows = np.zeros(total, SIGNAL)
+    _collect(
+        s.probability,
+        s.target,
+        s.stop,
+        s.side,
+        s.horizon,
+        s.exit,
+        mask,
+        first,
+        known,
+        bar_seconds * NANO,
+        rows,
+    )
+    rows["strategy"] = strategy
+    return rows
+
+
+@entry
+def _count(probability: np.ndarray, leave: np.ndarray, mask: np.ndarray, first: int) -> int:
+    """How many signals there are."""
+    n = 0
+    for t in range(first, probability.shape[0]):
+        for s in range(probability.shape[1]):
+            if mask[s]:
+                n += int(leave[t, s]) + int(probability[t, s] >= 0.0)
+    return n
+
+
+@entry
+def _collect(
+    probability: np.ndarray,
+    target: np.ndarray,
+    stop: np.ndarray,
+    side: np.ndarray,
+    horizon: np.ndarray,
+    leave: np.ndarray,
+    mask: np.ndarray,
+    first: int,
+    known: int,
+    bar_ns: int,
+    rows: np.ndarray,
+) -> None:
+    """Write the signals: exits before openings, probabilities to 1e-6, distances to micros."""
+    n = 0
+    for t in range(first, probability.shape[0]):
+        for s in range(probability.shape[1]):
+            if not mask[s]:
+                continue
+            if leave[t, s]:
+                rows[n].minute = t - known
+                rows[n].symbol = s
+                rows[n].exit = 1
+                n += 1
+            if probability[t, s] >= 0.0:
+                r = rows[n]
+                r.minute = t - known
+                r.symbol = s
+                r.side = side[t, s]
+                r.probability = int(np.rint(probability[t, s] * MICRO))
+                r.target = int(np.rint(target[t, s] * MICRO))
+                r.stop = int(np.rint(stop[t, s] * MICRO))
+                if horizon[t, s] >= 1.0:
+                    r.horizon = int(horizon[t, s]) * bar_ns
+                n += 1
+
+
+class DailySigma:
+    """Daily volatility of each symbol from the closes of the sessions before, for the impact model."""
+
+    def __init__(self, symbols: int) -> None:
+        self._closes: list[np.ndarray] = []
+        self._symbols = symbols
+
+    def add(self, bars: Bars) -> None:
+        """Remember a session's last closes."""
+        last = np.full(self._symbols, np.nan)
+        for s in range(self._symbols):
+            known = np.flatnonzero(~np.isnan(bars.close[:, s]))
+            if len(known):
+                last[s] = bars.close[known[-1], s]
+        self._closes = [*self._closes[-SIGMA_DAYS:], last]
+
+    def nanos(self) -> np.ndarray:
+        """int64 (S,): root mean square of the log returns, in nanos."""
+        if len(self._closes) < 6:
+            return np.full(self._symbols, int(SIGMA_UNKNOWN * NANO), np.int64)
+        returns = np.diff(np.log(np.array(self._closes)), axis=0)
+        square = np.where(np.isnan(returns), SIGMA_UNKNOWN**2, returns**2)
+        return np.rint(np.sqrt(square.mean(axis=0)) * NANO).astype(np.int64)
+
+
+def calendar_events(block: SessionBlock, halts: Sequence[Halt], first: bool) -> np.ndarray:
+    """EVENT rows of what the calendar brings in a session: phases, corporate actions, liquidity, halts."""
+    day = block.session
+    rows: list[dict[str, int]] = []
+    pre = int(day["pre"])
+    if first:
+        rows.append({"time": pre, "kind": EventKind.STREAM, "code": 1})
+        rows.append({"time": pre, "kind": EventKind.RECONCILE, "code": ReconcileStep.FINISHED})
+    for phase, begins in (
+        (Phase.PRE, "pre"),
+        (Phase.REGULAR, "open"),
+        (Phase.POST, "close"),
+        (Phase.CLOSED, "post"),
+    ):
+        row = {"time": int(day[begins]), "kind": EventKind.SESSION, "code": phase, "amount": int(day["date"])}
+        rows.append(row | {"qty": int(day["close"] - day["open"])})
+    rows += _corporate(block, pre)
+    for s, volume in enumerate(block.adv):
+        known = 0 if np.isnan(volume) else int(volume) * MICRO
+        rows.append({"time": pre, "kind": EventKind.ASSET, "symbol": s, "code": ALL_FLAGS, "qty": known})
+    rows += _halts(block, halts)
+    return _events(rows)
+
+
+def _corporate(block: SessionBlock, time: int) -> list[dict[str, int]]:
+    """Splits and dividends of the ex-date, before anything trades; `target` is the pay date's session start."""
+    rows = []
+    for action in block.actions:
+        row = {"time": time, "symbol": block.bars.symbols.index(action.symbol)}
+        if action.kind == "split":
+            ratio = action.numerator * NANO // action.denominator
+            rows.append(row | {"kind": EventKind.SPLIT, "ratio": ratio})
+        else:
+            wait = (action.pay_date - int(block.session["date"])) * 86_400 * NANO
+            rows.append(row | {"kind": EventKind.DIVIDEND, "amount": action.amount, "target": time + max(wait, 0)})
+    return rows
+
+
+def _halts(block: SessionBlock, halts: Sequence[Halt]) -> list[dict[str, int]]:
+    """Halts that begin in this session, and their ends; a halt over the night is one of each day."""
+    rows = []
+    start, end = int(block.session["pre"]), int(block.session["post"])
+    for halt in halts:
+        begins, ends = max(halt.at, start), min(halt.at + halt.duration, end)
+        if begins >= ends:
+            continue
+        kind = HaltKind.MARKET_WIDE if halt.symbol == "*" else HaltKind[halt.kind.upper()]
+        symbols: Iterable[str] = block.bars.symbols if halt.symbol == "*" else (halt.symbol,)
+        for symbol in symbols:
+            s = block.bars.symbols.index(symbol)
+            rows.append({"time": begins, "kind": EventKind.HALT, "symbol": s, "code": kind})
+            rows.append({"time": ends, "kind": EventKind.RESUME, "symbol": s, "code": kind})
+    return rows
+
+
+def _events(rows: list[dict[str, int]]) -> np.ndarray:
+    """EVENT records from rows of field values; `time` is both when it happens and when it is seen."""
+    events = np.zeros(len(rows), EVENT)
+    events["symbol"] = -1
+    for i, row in enumerate(rows):
+        for name, value in row.items():
+            if name == "time":
+                for field in ("t_market", "t_received", "t_visible"):
+                    events[i][field] = value
+            else:
+                events[i][name] = value
+    return events
+
+
+@entry
+def post_calendar(queues: np.ndarray, events: np.ndarray) -> None:
+    """Put a session's calendar events on their way to the venue and the engine."""
+    for i in range(len(events)):
+        slot = messages.post_event(queues[0], events[i].t_visible, To.MARKET.value)
+        queues[0].events[slot] = events[i]
+        messages.send(queues[0], slot)

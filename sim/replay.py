@@ -1,0 +1,390 @@
+"""The compiled loop: one ordered stream of events through venue, engine and journal, session by session.
+
+Within a minute the loop always takes what comes first: a message under way (news to the engine, a command to the
+venue, the calendar), the *tick* that ends the previous minute (its bars become visible, then the timer, then the
+strategies' signals), or the next thing that an order does along its symbol's path. At one instant messages go by
+their class, market data and signals come after executions and acknowledgements, and the market itself moves last, so
+an order that arrives at the moment of a print takes part in it.
+
+Minutes in which no live order could act cost a handful of comparisons a symbol. The loop returns early when the
+journal must be emptied, and is called again where it stopped.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.kernel.compiled import entry, kernel
+from core.kernel.digest import mix
+from core.kernel.engine import step
+from core.kernel.kinds import CommandKind, EventKind, Phase
+from core.kernel.margin import buying_power
+from core.kernel.records import MAX_ORDERS, MAX_SYMBOLS
+from core.kernel.types import Event, State
+from core.kernel.units import MINUTE
+from sim import auctions, matching, messages, venue
+from sim.fills import NEVER
+from sim.latency import delay, identity
+from sim.records import HEADROOM, LOG_EVENTS, LOG_ROWS, To
+from sim.types import Bar, Log, Queue, Signal, Venue, VenueSymbol
+
+MARKET_CLASS = 5  # of bars among equal times
+POSITIVE = np.int64(0x7FFFFFFFFFFFFFFF)
+
+
+@entry
+def run_session(
+    state: np.ndarray,
+    venues: np.ndarray,
+    queues: np.ndarray,
+    logs: np.ndarray,
+    bars: np.ndarray,
+    minutes: np.ndarray,
+    signals: np.ndarray,
+    first: int,
+    end: int,
+) -> int:
+    """Replay minutes `first`… of one session, then deliver what is still under way before `end`.
+
+    bars (minutes, symbols) BAR; minutes (minutes,) MINUTE; signals SIGNAL sorted by minute. The rest are the run's
+    records, shape (1,). Returns the minute to go on with once the journal has been emptied, or -1 when all is done.
+    """
+    st, v, q, log = state[0], venues[0], queues[0], logs[0]
+    count = len(minutes)
+    for m in range(first, count + 1):
+        if _journal_full(log):
+            return m
+        start = minutes[m].time if m < count else end
+        if min(_next_message(q), log.tick_time) < start:
+            _advance(st, v, q, log, bars, signals, min(m, count - 1), start)
+        if m < count:
+            _open_minute(v, bars, m, start)
+            _advance(st, v, q, log, bars, signals, m, start + MINUTE)
+            _close_minute(v)
+            log.tick_minute = m
+            log.tick_start = start
+            log.tick_phase = minutes[m].phase
+            log.tick_time = start + MINUTE + v.profile.feed_latency
+    return -1
+
+
+@kernel
+def _open_minute(v: Venue, bars: np.ndarray, m: int, start: int) -> None:
+    """Forget the last minute's paths, and find the symbols whose orders could act in this one."""
+    for i in range(v.hot_count):
+        vs = v.symbol[v.hot[i]]
+        vs.points = 0
+        vs.hot = 0
+        vs.due = NEVER
+    v.hot_count = 0
+    v.minute = start
+    v.trading = 1
+    for s in range(v.symbols):
+        vs = v.symbol[s]
+        if vs.live_count > 0 and bars[m, s].volume > 0 and vs.halted == 0:
+            _open_symbol(v, vs, s, bars[m, s])
+
+
+@kernel
+def _close_minute(v: Venue) -> None:
+    """No trading until the next minute begins; trailing stops have seen the whole path."""
+    v.trading = 0
+    for i in range(v.hot_count):
+        matching.follow_trails(v, v.symbol[v.hot[i]], v.minute + MINUTE)
+
+
+@kernel
+def _journal_full(log: Log) -> bool:
+    rows = max(log.fills_n, log.decisions_n, log.notes_n, log.orders_n, log.equity_n)
+    return rows > LOG_ROWS - HEADROOM or max(log.events_n, log.checks_n) > LOG_EVENTS - 4 * HEADROOM
+
+
+@kernel
+def _next_message(q: Queue) -> int:
+    return q.time[q.heap[0]] if q.count > 0 else NEVER
+
+
+@kernel
+def _open_symbol(v: Venue, vs: VenueSymbol, s: Signal, bar: Bar) -> None:
+    """Give a symbol with live orders its bar, and its path if one of them could act on it."""
+    if matching.touched(v, vs, bar):
+        vs.bar = bar
+        matching.heat(v, vs, bar)
+        matching.refresh(v, vs)
+        _mark_hot(v, s)
+
+
+@kernel
+def _mark_hot(v: Venue, s: Signal) -> None:
+    """Let the loop look at a symbol's next match from now on."""
+    vs = v.symbol[s]
+    if vs.hot == 0 and vs.points > 0:
+        vs.hot = 1
+        v.hot[v.hot_count] = s
+        v.hot_count += 1
+
+
+@kernel
+def _advance(
+    st: State, v: Venue, q: Queue, log: Log, bars: np.ndarray, signals: np.ndarray, m: int, until: int
+) -> None:
+    """Do everything that comes before `until`, in order."""
+    while True:
+        message = _next_message(q)
+        tick = log.tick_time
+        due = NEVER
+        symbol = -1
+        if v.trading != 0:
+            for i in range(v.hot_count):
+                s = v.hot[i]
+                if v.symbol[s].due < due:
+                    due = v.symbol[s].due
+                    symbol = s
+        if min(message, tick, due) >= until:
+            return
+        first = message < tick or (message == tick and q.priority[q.heap[0]] < MARKET_CLASS)
+        if message <= due and first:
+            v.now = message
+            slot = messages.pop(q)
+            _give_bars(v, q, log, slot, bars, m)
+            _deliver(st, v, q, log, slot)
+        elif tick <= due:
+            v.now = tick
+            log.tick_time = NEVER
+            _tick(st, v, q, log, bars, signals, tick)
+        else:
+            v.now = due
+            matching.match(v, q, log, v.symbol[symbol], v.symbol[symbol].bar)
+
+
+@kernel
+def _give_bars(v: Venue, q: Queue, log: Log, slot: int, bars: np.ndarray, m: int) -> None:
+    """Before a message reaches the venue: the bar and last price of each symbol that it may set to work."""
+    to = q.to[slot]
+    if to == To.VENUE:
+        _give_bar(v, log, bars, m, max(q.commands[slot].symbol, 0))
+    elif to == To.MARKET:
+        for s in range(v.symbols):
+            _give_bar(v, log, bars, m, s)
+
+
+@kernel
+def _give_bar(v: Venue, log: Log, bars: np.ndarray, m: int, s: Signal) -> None:
+    """The current bar; and the last one's close, which the venue knows before the feed has brought it to anybody."""
+    vs = v.symbol[s]
+    vs.bar = bars[m, s]
+    if log.tick_time != NEVER and vs.halted == 0 and bars[log.tick_minute, s].volume > 0:
+        vs.last = bars[log.tick_minute, s].close
+
+
+@kernel
+def _deliver(st: State, v: Venue, q: Queue, log: Log, slot: int) -> None:
+    """Hand one message over, and let go of its slot."""
+    to = q.to[slot]
+    if to == To.VENUE:
+        c = q.commands[slot]
+        s = max(c.symbol, 0)
+        venue.on_command(v, q, c, v.symbol[s].bar, q.mid[slot])
+        _mark_hot(v, s)
+    else:
+        e = q.events[slot]
+        if to == To.MARKET:
+            _calendar(v, q, log, e)
+        tell_engine(st, v, q, log, e)
+        if e.kind == EventKind.SESSION and e.code == Phase.REGULAR:
+            equity_row(st, log, e.t_visible, st.account.day_start_equity)
+    messages.release(q, slot)
+
+
+@kernel
+def _calendar(v: Venue, q: Queue, log: Log, e: Event) -> None:
+    """The venue's own part in what the calendar brings."""
+    if e.kind == EventKind.SESSION:
+        auctions.on_phase(v, q, log, e)
+        for s in range(v.symbols):
+            _mark_hot(v, s)
+    elif e.kind == EventKind.HALT or e.kind == EventKind.RESUME:
+        vs = v.symbol[e.symbol]
+        auctions.on_halt(v, q, vs, vs.bar, 1 if e.kind == EventKind.HALT else 0)
+        _mark_hot(v, e.symbol)
+    elif e.kind == EventKind.SPLIT:
+        auctions.on_split(v, q, e)
+    elif e.kind == EventKind.DIVIDEND:
+        auctions.owe_dividend(v, q, e)
+        e.amount = 0  # the cash comes on the pay date
+    elif e.kind == EventKind.CASH_FLOW:
+        v.cash += e.amount
+
+
+@kernel
+def tell_engine(st: State, v: Venue, q: Queue, log: Log, e: Event) -> None:
+    """One event through the engine: journal it with all it causes, and send its commands on their way."""
+    e.seq = st.run.seq + 1
+    log.events[log.events_n] = e
+    log.events_n += 1
+    n = step(st, e)
+    if EventKind.FILL <= e.kind <= EventKind.ORDER_UNRECOGNISED:
+        _journal_orders(st, v, log, e.order)
+    _after_step(st, v, q, log, n)
+
+
+@kernel
+def _after_step(st: State, v: Venue, q: Queue, log: Log, n: int) -> None:
+    """Journal the notes and the decision of a step, and post its commands."""
+    for i in range(st.run.notes):
+        log.notes[log.notes_n] = st.notes[i]
+        log.notes_n += 1
+    d = st.decision
+    if d.checks >= 0:
+        log.decisions[log.decisions_n] = d
+        log.decisions_n += 1
+        for i in range(d.checks):
+            k = log.checks[log.checks_n]
+            k.intent = d.intent
+            k.time = d.time
+            k.row = st.checks[i]
+            log.checks_n += 1
+    for i in range(n):
+        c = st.commands[i]
+        base = v.profile.cancel_latency if c.kind == CommandKind.CANCEL else v.profile.submit_latency
+        wait = delay(v.profile, base, identity(c.intent, c.leg), c.kind)
+        mid = st.symbols[c.symbol].mark if c.symbol >= 0 else 0
+        messages.post_command(q, st.run.now + wait, c, mid)
+
+
+@kernel
+def _journal_orders(st: State, v: Venue, log: Log, number: int) -> None:
+    """Keep copies of the orders that this step ended, and of an ended one that it changed after all."""
+    for i in range(st.run.ended):
+        _journal_order(st, v, log, st.ended[i] % MAX_ORDERS)
+    o = st.orders[number % MAX_ORDERS]
+    if number > 0 and o.id == number and o.terminal != 0 and o.terminal != st.run.now:
+        _journal_order(st, v, log, number % MAX_ORDERS)
+
+
+@kernel
+def _journal_order(st: State, v: Venue, log: Log, slot: int) -> None:
+    row = log.orders[log.orders_n]
+    row.engine = st.orders[slot]
+    row.venue = v.orders[slot]
+    log.orders_n += 1
+
+
+@kernel
+def _tick(st: State, v: Venue, q: Queue, log: Log, bars: np.ndarray, signals: np.ndarray, now: int) -> None:
+    """A minute becomes visible: its bars, the timer, the row of the equity table, the signals."""
+    m = log.tick_minute
+    e = log.bar_event
+    e.kind = EventKind.BAR
+    e.t_market = log.tick_start
+    e.t_received = now
+    e.t_visible = now
+    for s in range(v.symbols):
+        bar = bars[m, s]
+        if bar.volume > 0 and v.symbol[s].halted == 0:
+            v.symbol[s].last = bar.close
+            e.seq = st.run.seq + 1
+            e.symbol = s
+            e.price = bar.close
+            e.qty = bar.volume
+            e.amount = bar.open
+            e.target = bar.high
+            e.stop = bar.low
+            step(st, e)
+            log.bars += 1
+            if st.run.notes > 0:
+                _after_step(st, v, q, log, 0)
+    _timer(st, v, q, log, now)
+    while log.signal < len(signals) and signals[log.signal].minute <= m:
+        signal = signals[log.signal]
+        log.signal += 1
+        bar = bars[m, signal.symbol]
+        if signal.minute == m and bar.volume > 0:
+            _signal(st, v, q, log, signal, bar.close, now)
+
+
+@kernel
+def _timer(st: State, v: Venue, q: Queue, log: Log, now: int) -> None:
+    """The minute's timer, and its row of the equity table, which still has the base of the day that it closes."""
+    t = log.timer_event
+    t.kind = EventKind.TIMER
+    t.symbol = -1
+    t.seq = st.run.seq + 1
+    t.t_market = t.t_received = t.t_visible = now
+    base = st.account.day_start_equity
+    n = step(st, t)
+    _after_step(st, v, q, log, n)
+    if log.tick_phase == Phase.REGULAR:
+        equity_row(st, log, log.tick_start + MINUTE, base)
+
+
+@kernel
+def _signal(st: State, v: Venue, q: Queue, log: Log, s: Signal, close: int, now: int) -> None:
+    """One signal on the minute that has just become visible; a wish to leave what is not held is no event."""
+    sym = st.symbols[s.symbol]
+    if s.exit != 0 and (sym.entry == 0 or sym.strategy != s.strategy or sym.stage != 0):
+        return
+    held = abs(sym.qty)
+    slot = messages.post_event(q, now, To.ENGINE.value)
+    e = q.events[slot]
+    e.kind = EventKind.EXIT_SIGNAL if s.exit != 0 else EventKind.SIGNAL
+    e.t_market = log.tick_start
+    e.symbol = s.symbol
+    e.strategy = s.strategy
+    e.code = s.side
+    e.price = close
+    e.ratio = s.probability
+    e.target = s.target
+    e.stop = s.stop
+    e.amount = s.horizon
+    base = log.bases[s.strategy * MAX_SYMBOLS + s.symbol]
+    e.intent = mix(mix(base, v.session), log.tick_start // MINUTE) & POSITIVE
+    tell_engine(st, v, q, log, e)
+    if s.exit != 0:
+        _journal_exit(st, log, e, held)
+    messages.release(q, slot)
+
+
+@kernel
+def _journal_exit(st: State, log: Log, e: Event, held: int) -> None:
+    """The decisions table has exits too: they are never refused and never sized."""
+    d = log.decisions[log.decisions_n]
+    log.decisions_n += 1
+    d.time = st.run.now
+    d.bar_time = e.t_market
+    d.intent = e.intent
+    d.strategy = e.strategy
+    d.symbol = e.symbol
+    d.side = st.symbols[e.symbol].side
+    d.action = 1
+    d.price_ref = e.price
+    d.equity_ref = st.account.equity
+    d.p = d.target = d.stop = d.cost = d.gain = d.loss = d.kelly_full = d.shrinkage = d.kelly_fraction = 0
+    d.throttle = d.mode_scale = d.calibration_scale = d.portfolio_scale = d.cap_risk = d.cap_symbol = 0
+    d.cap_gross = d.cap_net = d.cap_liquidity = d.cap_buying_power = d.refused = d.reduced = d.binding = 0
+    d.checks = d.order = 0
+    d.sized_qty = d.qty = held
+    d.lot = st.config.lot
+    d.mode = st.run.mode
+    d.approved = 1
+
+
+@kernel
+def equity_row(st: State, log: Log, time: int, base: int) -> None:
+    """One row of the equity table."""
+    a = st.account
+    r = log.equity[log.equity_n]
+    log.equity_n += 1
+    r.time = time
+    r.cash = a.cash
+    r.equity = a.equity
+    r.unit_value = a.unit_value
+    r.high_water_mark = a.high_water_mark
+    r.drawdown = max(1_000_000_000 - int(float(a.unit_value) / float(a.high_water_mark) * 1e9), 0)
+    r.day_start_equity = base
+    r.gross = a.gross
+    r.net = a.value
+    r.buying_power = buying_power(st)
+    r.open_orders = st.run.working
+    r.mode = st.run.mode
+    r.stale = 1 if st.conditions[2].active != 0 or st.conditions[3].active != 0 else 0
