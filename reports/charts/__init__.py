@@ -1,0 +1,35 @@
+"""Inline SVG charts: plain functions from numbers to markup; no scripts, no fonts, nothing from outside.
+
+A chart is drawn on a `Canvas` (name, width, title, description) and answers one svg element. Looks live in
+`reports/templates/chart.css`.
+"""
+
+from reports.charts.bars import Bar, Rung, draw_bars, draw_diverging, draw_ladder, ladder_ticks
+from reports.charts.distributions import Histogram, Mark, Reliability, draw_histogram, draw_reliability
+from reports.charts.marks import bullet, sparkline
+from reports.charts.svg import Canvas
+from reports.charts.timeline import Axis, Band, Line, Panel, Rule, Timeline, draw_timeline
+
+__all__ = [
+    "Axis",
+    "Band",
+    "Bar",
+    "Canvas",
+    "Histogram",
+    "Line",
+    "Mark",
+    "Panel",
+    "Reliability",
+    "Rule",
+    "Rung",
+    "Timeline",
+    "bullet",
+    "draw_bars",
+    "draw_diverging",
+    "draw_histogram",
+    "draw_ladder",
+    "draw_reliability",
+    "draw_timeline",
+    "ladder_ticks",
+    "sparkline",
+]

@@ -1,0 +1,121 @@
+"""From Arrow tables to numpy, once: money and factors as float64, times as int64 ns, text as codes.
+
+Reports compute in floats; money stays exact in the run's files. A null is NaN, `NEVER`, False or code -1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reports.formats import NEVER
+
+Floats = npt.NDArray[np.float64]
+Times = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+_DTYPES: dict[pa.DataType, np.dtype[Any]] = {
+    pa.float64(): np.dtype(np.float64),
+    pa.int64(): np.dtype(np.int64),
+    pa.int8(): np.dtype(np.int8),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """A text column: `codes` int64[n] index into the distinct `names`, -1 where null."""
+
+    codes: Codes
+    names: tuple[str, ...]
+
+    def among(self, *wanted: str) -> Bools:
+        """bool[n]: rows whose text is one of `wanted`."""
+        chosen = np.array([name in wanted for name in self.names] + [False])
+        return chosen[self.codes]
+
+    def at(self, row: int, missing: str = "") -> str:
+        """The text of one row."""
+        code = int(self.codes[row])
+        return self.names[code] if code >= 0 else missing
+
+    def take(self, rows: Codes) -> Labels:
+        """The same column at `rows`; a row of -1 gives null."""
+        codes = np.append(self.codes, -1)[rows]
+        return Labels(codes, self.names)
+
+    def counts(self, rows: Bools) -> list[tuple[str, int]]:
+        """How often each text stands in `rows`, most frequent first, then by name."""
+        codes = self.codes[rows]
+        tally = np.bincount(codes[codes >= 0], minlength=len(self.names))
+        found = [(name, int(n)) for name, n in zip(self.names, tally, strict=True) if n]
+        return sorted(found, key=lambda item: (-item[1], item[0]))
+
+
+def floats(table: pa.Table, name: str) -> Floats:
+    """float64[n] of a money, factor or integer column; null is NaN."""
+    return _numbers(table[name], pa.float64(), np.nan)
+
+
+def times(table: pa.Table, name: str) -> Times:
+    """int64[n] nanoseconds UTC; null is `NEVER`."""
+    return _numbers(pc.cast(table[name], pa.timestamp("ns", "UTC")), pa.int64(), NEVER)
+
+
+def flags(table: pa.Table, name: str) -> Bools:
+    """bool[n]; null is False."""
+    return np.asarray(_numbers(table[name], pa.int8(), 0), np.bool_)
+
+
+def labels(table: pa.Table, name: str) -> Labels:
+    """A text column as codes, in order of first appearance."""
+    if not table.num_rows:
+        return Labels(np.zeros(0, np.int64), ())
+    encoded = _joined(pc.cast(table[name], pa.string())).dictionary_encode()
+    return Labels(_numbers(encoded.indices, pa.int64(), -1), tuple(encoded.dictionary.to_pylist()))
+
+
+def records(table: pa.Table) -> list[dict[str, Any]]:
+    """Rows as dicts, for tables that are read one by one; numbers as floats, times as int ns."""
+    values = {}
+    for field in table.schema:
+        kind = field.type
+        if pa.types.is_timestamp(kind):
+            values[field.name] = times(table, field.name).tolist()
+        elif pa.types.is_decimal(kind) or pa.types.is_floating(kind):
+            values[field.name] = floats(table, field.name).tolist()
+        else:
+            values[field.name] = table[field.name].to_pylist()
+    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+
+
+def rows_of(keys: pa.ChunkedArray, among: pa.ChunkedArray) -> Codes:
+    """int64[n]: for each of `keys` its row in `among` (the first), or -1."""
+    if not len(among):
+        return np.full(len(keys), -1)
+    return _numbers(pc.index_in(keys, value_set=_joined(among), skip_nulls=True), pa.int64(), -1)
+
+
+def _numbers(column: pa.Array | pa.ChunkedArray, kind: pa.DataType, missing: float) -> npt.NDArray[Any]:
+    """Values cast to `kind`, `missing` for null. Reads Arrow's buffers, whose own conversion imports pandas."""
+    dtype = _DTYPES[kind]
+    if not len(column):
+        return np.zeros(0, dtype)
+    array = _joined(pc.cast(column, kind))
+    bitmap, data = array.buffers()
+    values = np.frombuffer(data, dtype, len(array), array.offset * dtype.itemsize)
+    if not array.null_count:
+        return values
+    valid = np.unpackbits(np.frombuffer(bitmap, np.uint8), bitorder="little")
+    valid = valid[array.offset : array.offset + len(array)]
+    return np.where(valid, values, np.asarray(missing, dtype))
+
+
+def _joined(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """The column in one piece; it must have rows."""
+    return pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column

@@ -1,0 +1,346 @@
+"""A run directory as columns: what every section of every report reads, loaded once and as far as needed.
+
+Rows of one table point at rows of another by number (a fill at its order, an order at its decision); -1 is
+none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from core.run_arrays import count_array
+from core.runs import Run
+from reports.columns import Bools, Codes, Floats, Labels, Times, flags, floats, labels, rows_of, times
+from reports.formats import NEVER
+from reports.statistics import by_session, group_starts, local_days, ratio
+from reports.trades import MICROS, Flows, Trades, round_trips
+
+FACTORS = ("shrinkage", "kelly_fraction", "throttle", "mode_scale", "calibration_scale", "portfolio_scale")
+CAPS = ("cap_risk", "cap_symbol", "cap_gross", "cap_net", "cap_liquidity", "cap_buying_power")
+
+
+@dataclass(frozen=True, slots=True)
+class Equity:
+    """The account by row; fractions are of equity. `starts` and `days` have one entry a session."""
+
+    time: Times
+    equity: Floats
+    unit: Floats
+    high_water: Floats
+    drawdown: Floats
+    day_return: Floats
+    gross: Floats
+    net: Floats
+    mode: Labels
+    stale: Bools
+    starts: Codes
+    days: Codes
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """One row a signal. `factors` and `caps` hold the sizing chain by column name."""
+
+    intent: pa.ChunkedArray
+    time: Times
+    strategy: Labels
+    symbol: Labels
+    side: Labels
+    opening: Bools
+    approved: Bools
+    p: Floats
+    stop: Floats
+    price: Floats
+    equity: Floats
+    kelly: Floats
+    factors: Mapping[str, Floats]
+    caps: Mapping[str, Floats]
+    qty: Floats
+    binding: Labels
+    refusals: pa.ChunkedArray
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @property
+    def notional(self) -> Floats:
+        """Final size as a fraction of equity."""
+        return ratio(self.qty * self.price, self.equity)
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """One row a check that did not pass, or nearly not; `decision` is the row of its decision."""
+
+    decision: Codes
+    time: Times
+    check: Labels
+    measured: Floats
+    limit: Floats
+    use: Floats
+    result: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """One row an order; `decision` is the row of its decision."""
+
+    decision: Codes
+    symbol: Labels
+    role: Labels
+    kind: Labels
+    status: Labels
+    qty: Floats
+    filled: Floats
+    submitted: Times
+    filled_at: Times
+
+    def __len__(self) -> int:
+        return len(self.decision)
+
+
+@dataclass(frozen=True, slots=True)
+class Fills:
+    """One row an execution; `sign` is +1 for a buy; `order` is the row of its order."""
+
+    order: Codes
+    symbol: Labels
+    sign: Floats
+    qty: Floats
+    price: Floats
+    fee: Floats
+    time: Times
+    mid_fill: Floats
+    mid_arrival: Floats
+    mid_decision: Floats
+    slippage: Floats
+    rule: Labels
+    ambiguous: Bools
+    synthetic: Bools
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @property
+    def notional(self) -> Floats:
+        """Dollars traded, unsigned."""
+        return self.qty * self.price
+
+    @property
+    def slippage_bp(self) -> Floats:
+        """Slippage in basis points of the price."""
+        return ratio(self.slippage, self.price) * 1e4
+
+
+class Facts:
+    """A run's tables as columns, each read on first use."""
+
+    def __init__(self, run: Run) -> None:
+        self.source = run
+        self.run: dict[str, Any] = run.run
+        self.config: dict[str, Any] = run.config
+
+    def limit(self, key: str) -> float:
+        """A number of the `[risk]` section; NaN where the run has none."""
+        value = self.config.get("risk", {}).get(key)
+        return float(value) if isinstance(value, int | float) else np.nan
+
+    @property
+    def soft(self) -> float:
+        """Share of a hard limit at which throttling begins."""
+        return float(self.config.get("risk", {}).get("soft", 0.7))
+
+    @property
+    def near(self) -> float:
+        """Share of a limit from which a pass is a near miss."""
+        return float(self.config.get("risk", {}).get("near", 0.8))
+
+    @cached_property
+    def equity(self) -> Equity:
+        """The equity table; daily results are from close to close."""
+        names = "time equity unit_value high_water_mark drawdown day_start_equity gross net mode stale"
+        table = self.source.table("equity", names.split())
+        time, equity, unit = times(table, "time"), floats(table, "equity"), floats(table, "unit_value")
+        days = local_days(time)
+        starts = group_starts(days)
+        base = _day_bases(unit, equity, floats(table, "day_start_equity"), starts)
+        return Equity(
+            time,
+            equity,
+            unit,
+            floats(table, "high_water_mark") * ratio(equity, unit),
+            floats(table, "drawdown"),
+            ratio(unit, base) - 1,
+            ratio(floats(table, "gross"), equity),
+            ratio(floats(table, "net"), equity),
+            labels(table, "mode"),
+            flags(table, "stale"),
+            starts,
+            days[starts],
+        )
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        """The decisions table."""
+        plain = "intent_id time strategy symbol side action p stop price_ref equity_ref kelly_full"
+        rest = "qty verdict refusal_codes binding"
+        table = self.source.table("decisions", [*plain.split(), *FACTORS, *CAPS, *rest.split()])
+        return Decisions(
+            table["intent_id"],
+            times(table, "time"),
+            labels(table, "strategy"),
+            labels(table, "symbol"),
+            labels(table, "side"),
+            labels(table, "action").among("open"),
+            labels(table, "verdict").among("approved"),
+            floats(table, "p"),
+            floats(table, "stop"),
+            floats(table, "price_ref"),
+            floats(table, "equity_ref"),
+            floats(table, "kelly_full"),
+            {name: floats(table, name) for name in FACTORS},
+            {name: floats(table, name) for name in CAPS},
+            floats(table, "qty"),
+            labels(table, "binding"),
+            table["refusal_codes"],
+        )
+
+    @cached_property
+    def checks(self) -> Checks:
+        """The checks table."""
+        names = "intent_id time check measured limit use result"
+        table = self.source.table("checks", names.split())
+        tight = ~labels(table, "result").among("pass") | (floats(table, "use") >= self.near)
+        table = table.take(count_array(np.flatnonzero(tight)))
+        return Checks(
+            rows_of(table["intent_id"], self.decisions.intent),
+            times(table, "time"),
+            labels(table, "check"),
+            floats(table, "measured"),
+            floats(table, "limit"),
+            floats(table, "use"),
+            labels(table, "result"),
+        )
+
+    @cached_property
+    def _order_ids(self) -> pa.ChunkedArray:
+        return self.source.table("orders", ["client_order_id"])["client_order_id"]
+
+    @cached_property
+    def orders(self) -> Orders:
+        """The orders table."""
+        names = "intent_id symbol role type status qty filled_qty submitted_at filled_at"
+        table = self.source.table("orders", names.split())
+        return Orders(
+            rows_of(table["intent_id"], self.decisions.intent),
+            labels(table, "symbol"),
+            labels(table, "role"),
+            labels(table, "type"),
+            labels(table, "status"),
+            floats(table, "qty"),
+            floats(table, "filled_qty"),
+            times(table, "submitted_at"),
+            times(table, "filled_at"),
+        )
+
+    @cached_property
+    def fills(self) -> Fills:
+        """The fills table."""
+        names = "client_order_id symbol side qty price fee time mid_fill mid_arrival mid_decision slippage"
+        table = self.source.table("fills", [*names.split(), "rule", "ambiguous", "synthetic"])
+        return Fills(
+            rows_of(table["client_order_id"], self._order_ids),
+            labels(table, "symbol"),
+            np.where(labels(table, "side").among("buy"), 1.0, -1.0),
+            floats(table, "qty"),
+            floats(table, "price"),
+            floats(table, "fee"),
+            times(table, "time"),
+            floats(table, "mid_fill"),
+            floats(table, "mid_arrival"),
+            floats(table, "mid_decision"),
+            floats(table, "slippage"),
+            labels(table, "rule"),
+            flags(table, "ambiguous"),
+            flags(table, "synthetic"),
+        )
+
+    @cached_property
+    def cash_events(self) -> pa.Table:
+        """The cash events as they are."""
+        return self.source.table("cash_events")
+
+    @cached_property
+    def risk_events(self) -> pa.Table:
+        """The risk events as they are."""
+        return self.source.table("risk_events")
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """Every symbol that a fill or a corporate action moved; trades point into it."""
+        found = [*self.fills.symbol.names, *labels(self._corporate_actions, "symbol").names]
+        return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def _corporate_actions(self) -> pa.Table:
+        """The cash events that changed a position."""
+        moved = np.flatnonzero(floats(self.cash_events, "qty_change"))
+        return self.cash_events.take(count_array(moved))
+
+    @cached_property
+    def trades(self) -> Trades:
+        """Round trips of the run; open ones at the last mark of run.json."""
+        positions = self.run.get("positions") or {}
+        marks = [float(positions.get(symbol, {}).get("mark") or np.nan) for symbol in self.symbols]
+        return round_trips(self._flows(), np.array(marks, np.float64))
+
+    @cached_property
+    def trade_strategy(self) -> Labels:
+        """Strategy of each trade, by the decision behind its opening order."""
+        order = np.append(self.orders.decision, -1)[self.trades.order]
+        return self.decisions.strategy.take(order)
+
+    def _flows(self) -> Flows:
+        fills, events = self.fills, self._corporate_actions
+        place = {symbol: code for code, symbol in enumerate(self.symbols)}
+        moved = labels(events, "symbol")
+        codes = np.array([place[name] for name in (*fills.symbol.names, *moved.names)], np.int64)
+        event_codes = moved.codes + len(fills.symbol.names)
+        empty = np.zeros(events.num_rows)
+        return Flows(
+            np.concatenate([codes[fills.symbol.codes], codes[event_codes]]),
+            np.concatenate([fills.time, times(events, "time")]),
+            np.concatenate([_micros(fills.sign * fills.qty), _micros(floats(events, "qty_change"))]),
+            np.concatenate([-fills.sign * fills.notional - fills.fee, floats(events, "amount")]),
+            np.concatenate([fills.slippage * fills.qty, empty]),
+            np.concatenate([fills.notional, empty]),
+            np.concatenate([fills.order, np.full(events.num_rows, -1)]),
+        )
+
+
+def _micros(values: Floats) -> Codes:
+    return np.rint(values * MICROS).astype(np.int64)
+
+
+def _day_bases(unit: Floats, equity: Floats, day_start: Floats, starts: Codes) -> Floats:
+    """Unit value at the previous session's close for every row; in the first session, at the start."""
+    if not len(unit):
+        return unit
+    first = unit[0] * day_start[0] / equity[0] if equity[0] > 0 else np.nan
+    closes = np.append(first, by_session(unit, starts, "last")[:-1])
+    return np.repeat(closes, np.diff(np.append(starts, len(unit))))
+
+
+def span(facts: Facts) -> tuple[int, int]:
+    """First and last instant of the run's equity; `NEVER` twice for none."""
+    time = facts.equity.time
+    return (int(time[0]), int(time[-1])) if len(time) else (NEVER, NEVER)

@@ -1,0 +1,1 @@
+"""The sections of a report: each turns a run's facts into figures, tables and tiles, and draws no page."""
