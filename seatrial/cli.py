@@ -1,0 +1,97 @@
+"""The command line: one word, one command, and one way to say what went wrong.
+
+Exit codes are the same everywhere: 0 done and passed, 1 done and something did not hold, 2 the input cannot be
+used, 130 interrupted, 70 a defect of seatrial itself. An error is one line on stderr, or one object with
+`--json`; a traceback appears with SEATRIAL_DEBUG=1 only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from core.errors import InputError
+from seatrial import console
+from seatrial.commands import doctor, replay, run, scenarios, strategies, synth
+from seatrial.options import examples
+
+BAD_INPUT, DEFECT, INTERRUPTED = 2, 70, 130
+
+app = typer.Typer(
+    name="seatrial",
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    # A default for the flag spares `seatrial run --help` the coercion of "not given", which would import pydantic.
+    context_settings={"help_option_names": ["-h", "--help"], "default_map": {"help": False}},
+    epilog=examples(
+        "seatrial run breakout-4w       four weeks of one strategy, in seconds",
+        "seatrial scenarios             what else is there",
+        "seatrial run --help            and so for every command",
+    ),
+)
+app.command("run", epilog=run.EXAMPLES)(run.run)
+app.command("scenarios", epilog=scenarios.EXAMPLES)(scenarios.scenarios)
+app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
+app.command("screen", epilog=strategies.SCREEN_EXAMPLES)(strategies.screen)
+app.command("check-strategy", epilog=strategies.CHECK_EXAMPLES)(strategies.check_strategy)
+app.command("synth", epilog=synth.EXAMPLES)(synth.synth)
+app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+
+
+@app.callback(invoke_without_command=True)
+def front(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    """Sea trials for trading systems.
+
+    One deterministic risk and order engine meets recorded or made weather before it meets a market: simulate, judge,
+    make it again, and read why every share was or was not traded.
+    """
+    if version:
+        from importlib.metadata import version as version_of
+
+        console.show(f"seatrial {version_of('seatrial')}")
+    elif context.invoked_subcommand is None:
+        console.show(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and leave with its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
+    try:
+        code = app(words, prog_name="seatrial", standalone_mode=False) or 0
+    except Exception as failure:
+        if os.environ.get("SEATRIAL_DEBUG") == "1":
+            import traceback
+
+            traceback.print_exc()
+        error, code = _explained(failure)
+        console.show_error(error, as_json)
+    if code == INTERRUPTED:
+        console.show_error(
+            InputError("seatrial", "interrupted", "Start it again; no folder is left half-written."), as_json
+        )
+    sys.exit(code)
+
+
+def _explained(failure: Exception) -> tuple[InputError, int]:
+    """What to tell about a failure, and the exit code."""
+    if isinstance(failure, InputError):
+        return failure, BAD_INPUT
+    if isinstance(failure, typer.TyperException):
+        command = getattr(getattr(failure, "ctx", None), "command_path", "seatrial")
+        problem, _, near = failure.format_message().removesuffix(".").partition(". Did you mean ")
+        remedy = f"Did you mean {near}" if near else f"`{command} --help` shows what it takes."
+        return InputError(command, problem, remedy), BAD_INPUT
+    if isinstance(failure, OSError) and failure.filename is not None:
+        problem = str(failure.strerror or failure).lower()
+        return InputError(str(failure.filename), problem, "See to it, or name another place."), BAD_INPUT
+    problem = f"{type(failure).__name__}: {failure}".rstrip(": ")
+    return InputError("seatrial failed", problem, "Set SEATRIAL_DEBUG=1 for the traceback, and report it."), DEFECT

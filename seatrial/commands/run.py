@@ -1,0 +1,163 @@
+"""seatrial run: a scenario from its name to a folder, a report and a verdict."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.errors import InputError
+from seatrial import console
+from seatrial.options import Json, assignments, examples
+
+if TYPE_CHECKING:
+    from core.config import Settings
+    from sim.scenario import Outcome
+
+EXAMPLES = examples(
+    "seatrial run breakout-4w                   into runs/breakout-4w-001",
+    "seatrial run my/scenario.toml --out runs/first",
+    "seatrial run breakout-4w --seed 7 --profile live_conservative",
+    "seatrial run breakout-4w --set strategies.breakout.lookback=90",
+    "seatrial run breakout-4w --json | jq .final_equity",
+)
+
+
+def run(
+    scenario: Annotated[
+        str | None, typer.Argument(metavar="SCENARIO", help="Name of a bundled scenario, or path of a file.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random draw, in place of the scenario's.")] = None,
+    bars: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Market data to use in place of the scenario's.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to write; default: the next runs/SCENARIO-NNN.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Venue profile: alpaca_paper or live_conservative.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any key of the scenario; may be given several times."),
+    ] = None,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
+    every: Annotated[bool, typer.Option("--all", help="Run every bundled scenario, each by itself.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Simulate a scenario and judge it.
+
+    Leaves a folder with everything that happened (decisions, checks, orders, fills, equity and more as parquet),
+    the configuration in force and a report. A run passes when every built-in invariant and every expectation of
+    the scenario holds.
+
+    Exit code: 0 passed, 1 something did not hold, 2 the input cannot be used, 130 interrupted.
+    """
+    given = {"seed": seed, "venue.profile": profile, "data.bars": bars.resolve() if bars is not None else None}
+    all_changes = [*(changes or ()), *(f"{key}={item}" for key, item in given.items() if item is not None)]
+    wish = Wish(tuple(all_changes), report, quiet=as_json)
+    if every:
+        summaries = _run_all(scenario, wish, out)
+    elif scenario is None:
+        remedy = "Name one: `seatrial scenarios` lists those that are bundled. --all runs them all."
+        raise InputError("seatrial run", "no scenario is named", remedy)
+    else:
+        summaries = [_run_one(scenario, wish, out)]
+    passed = all(summary["passed"] for summary in summaries)
+    if as_json:
+        console.show_json({"passed": passed, "runs": summaries} if every else summaries[0])
+    raise typer.Exit(0 if passed else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How the runs of one call are to be made; `changes` are KEY=VALUE."""
+
+    changes: tuple[str, ...]
+    report: bool
+    quiet: bool
+
+    def command(self, scenario: str) -> str:
+        """The command that makes this run again."""
+        return shlex.join(["seatrial", "run", scenario, *(f"--set={change}" for change in self.changes)])
+
+
+def _run_one(scenario: str, wish: Wish, out: Path | None) -> dict[str, Any]:
+    from seatrial.summary import table_of
+
+    summary = _play(scenario, wish, out)
+    if not wish.quiet:
+        console.show(*table_of(summary))
+    return summary
+
+
+def _run_all(scenario: str | None, wish: Wish, out: Path | None) -> list[dict[str, Any]]:
+    """Every bundled scenario: one line for each that passes, the whole summary for each that does not."""
+    from core.config import bundled
+    from seatrial.summary import table_of, verdict
+
+    if scenario is not None:
+        raise InputError("seatrial run", f"both {scenario} and --all are given", "Give one of them.")
+    summaries = []
+    for found in bundled():
+        summary = _play(found.name, wish, out / found.name if out is not None else None)
+        if not wish.quiet:
+            seconds = f"{summary['seconds']['total']:.1f} s"
+            console.show(f"{verdict(summary)}  {found.name:32}{seconds:>8}  {summary['out']}")
+            console.show(*([] if summary["passed"] else table_of(summary)))
+        summaries.append(summary)
+    return summaries
+
+
+def _play(scenario: str, wish: Wish, out: Path | None) -> dict[str, Any]:
+    """Run one scenario into its folder, draw the report and sum it all up."""
+    began = time.perf_counter()
+    from core.config import load_settings
+    from core.runs import Run
+    from seatrial.summary import summary_of
+
+    settings = load_settings(scenario, assignments(wish.changes, "--set"))
+    compiling = _compile(settings, wish.quiet)
+    outcome = _simulate(settings, out or next_folder(settings.name), wish, wish.command(scenario))
+    page, drawing = _report(outcome.path) if wish.report else (None, 0.0)
+    seconds = {**outcome.run["wall_seconds"], "compile": compiling, "report": drawing}
+    return summary_of(Run.open(outcome.path), seconds | {"total": time.perf_counter() - began}, page)
+
+
+def _compile(settings: Settings, quiet: bool) -> float:
+    """Get compilation over with, so that the run's own figures are not about it; returns its seconds."""
+    began = time.perf_counter()
+    from seatrial.engine import COMPILING, compile_for, compiled
+
+    if compiled():
+        return 0.0
+    console.say(COMPILING, quiet)
+    compile_for(settings)
+    return time.perf_counter() - began
+
+
+def _simulate(settings: Settings, folder: Path, wish: Wish, repeat: str) -> Outcome:
+    from sim import scenario
+
+    with console.progress_of(settings.name, quiet=wish.quiet) as progress:
+        return scenario.run(settings, folder, progress, repeat)
+
+
+def _report(folder: Path) -> tuple[Path, float]:
+    """The report of a run and the seconds it took."""
+    began = time.perf_counter()
+    from reports.scenario import write_report
+
+    return write_report(folder), time.perf_counter() - began
+
+
+def next_folder(name: str, below: Path = Path("runs")) -> Path:
+    """The first folder runs/NAME-NNN after all that are there."""
+    numbers = [re.fullmatch(re.escape(name) + r"-(\d+)", path.name) for path in below.glob(f"{name}-*")]
+    last = max((int(number[1]) for number in numbers if number), default=0)
+    return below / f"{name}-{last + 1:03d}"
