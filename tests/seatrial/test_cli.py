@@ -1,0 +1,408 @@
+"""The command line as a person and as a program meet it: what is printed, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from seatrial import cli
+
+START = [sys.executable, "-c", "from seatrial.cli import main; main()"]
+ROOT = Path(__file__).parents[2]
+COMMANDS = ("run", "scenarios", "replay", "screen", "check-strategy", "synth", "doctor")
+THREE_DAYS = ("--set", "data.end=2025-11-12")
+HEAVY = {"numpy", "pandas", "numba", "pyarrow", "scipy", "pydantic", "vectorbt", "alpaca", "exchange_calendars"}
+
+EXPECTING = """
+schema = 1
+name = "expecting"
+proves = "Something that is not so."
+[data]
+bars = "data/us10-4w"
+end = 2025-11-12
+[strategies.breakout]
+use = "core.strategies.breakout:Breakout"
+[[expect]]
+metric = "fills"
+equals = 0
+[[expect]]
+never = "entry_submitted"
+"""
+
+SLOW = """
+import time
+from pathlib import Path
+
+class Slow:
+    name, model_version, warmup = "slow", "1", 1
+
+    def signals(self, bars):
+        Path("signalling").touch()
+        time.sleep(60)
+"""
+
+
+def seatrial(*words, cwd, **environment):
+    """Run the command line in a process of its own."""
+    variables = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    return subprocess.run([*START, *words], cwd=cwd, env=variables, capture_output=True, text=True, timeout=280)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A working folder with one run of three days, and what its command printed."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "expecting.toml").write_text(EXPECTING)
+    done = seatrial("run", "breakout-4w", *THREE_DAYS, "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+@pytest.fixture
+def invoke(monkeypatch, tmp_path):
+    """Run a command in this process and in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(cli.app, list(words))
+
+
+@pytest.fixture
+def leave(monkeypatch, tmp_path, capsys):
+    """Run `main` in this process and in an empty folder: exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        with pytest.raises(SystemExit) as exit_:
+            cli.main(words)
+        return exit_.value.code, *capsys.readouterr()
+
+    return run
+
+
+# Help
+
+
+def test_help_imports_nothing_heavy(tmp_path):
+    """The budget is 0.3 s, and any of these libraries would use it up."""
+    script = f"""
+import contextlib, io, sys
+from seatrial.cli import main
+for words in (["--help"], [], *([command, "--help"] for command in {COMMANDS!r})):
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as printed:
+        main(words)
+    assert "Examples:" in printed.getvalue(), words
+print(sorted({HEAVY!r} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_help_lists_every_command_and_fits_the_terminal(invoke):
+    listed = invoke("--help").stdout.split("Commands:\n")[1].split("\n\n")[0]
+    assert [line.split()[0] for line in listed.splitlines()] == list(COMMANDS)
+    assert "..." not in listed, "a first line is too long"
+    for command in COMMANDS:
+        lines = invoke(command, "--help").stdout.splitlines()
+        assert max(map(len, lines)) <= 80, command
+
+
+def test_version(invoke):
+    assert re.fullmatch(r"seatrial \d+\.\d+\.\d+\n", invoke("--version").stdout)
+
+
+# Run
+
+
+def test_run_prints_one_object_and_nothing_else(place):
+    _, done = place
+    summary = json.loads(done.stdout)
+    asked = (
+        "run_id out bars bars_per_s seconds decisions orders fills final_equity max_drawdown command_hash state_hash"
+    )
+    assert set(f"{asked} invariants expectations".split()) <= set(summary)
+    assert set(summary["seconds"]) == {"compile", "load", "signals", "replay", "report", "total"}
+    assert summary["seconds"]["total"] >= summary["seconds"]["replay"] > 0
+    assert summary["bars"] > 10_000
+    assert summary["bars_per_s"] == pytest.approx(summary["bars"] / summary["seconds"]["replay"], rel=1e-3)
+    assert summary["passed"]
+    assert set(summary["invariants"].values()) == {"ok"}
+    assert done.stderr == ""
+
+
+def test_run_leaves_a_whole_folder_that_it_names(place):
+    folder, done = place
+    summary = json.loads(done.stdout)
+    assert summary["out"] == "runs/breakout-4w-001"
+    record = json.loads((folder / summary["out"] / "run.json").read_text())
+    assert record["run_id"] == summary["run_id"]
+    assert record["final_state_hash"] == summary["state_hash"]
+    assert record["counts"]["fills"] == summary["fills"] > 0
+    assert record["repeat"] == "seatrial run breakout-4w --set=data.end=2025-11-12"
+    assert summary["report"] == "runs/breakout-4w-001/report.html"
+    assert "<html" in (folder / summary["report"]).read_text()[:200]
+
+
+def test_the_same_command_gives_the_same_run_in_the_next_folder(place):
+    folder, done = place
+    again = json.loads(seatrial("run", "breakout-4w", *THREE_DAYS, "--json", "--no-report", cwd=folder).stdout)
+    first = json.loads(done.stdout)
+    assert again["out"] == "runs/breakout-4w-002"
+    assert again["report"] is None
+    assert not (folder / again["out"] / "report.html").exists()
+    for key in ("run_id", "command_hash", "state_hash", "final_equity"):
+        assert again[key] == first[key]
+
+
+def test_run_tells_a_person_everything_in_eighty_columns(place, invoke):
+    done = invoke("run", "breakout-4w", *THREE_DAYS, "--seed", "2", "--profile", "live_conservative", "--out", "here")
+    assert done.exit_code == 0
+    for word in (
+        "passed",
+        "final equity",
+        "max drawdown",
+        "bars/s",
+        "commands",
+        "state",
+        "built-in invariants",
+        "here",
+    ):
+        assert word in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    record = json.loads(Path("here/run.json").read_text())
+    assert (record["seed"], record["profile"]) == (2, "live_conservative")
+    assert "3/3 sessions" in done.stderr
+
+
+def test_a_broken_expectation_is_exit_code_one_with_its_witness(place, invoke):
+    folder, _ = place
+    shutil.copy(folder / "expecting.toml", "expecting.toml")
+    done = invoke("run", "expecting.toml", "--no-report")
+    assert done.exit_code == 1
+    assert "FAILED" in done.stdout
+    assert re.search(r"NOT MET +fills equal to 0 +\d+", done.stdout)
+    assert re.search(r"NOT MET +never entry_submitted\s+\d+ times, first at 2025-11-1", done.stdout)
+    assert "repeat     seatrial run expecting.toml" in done.stdout
+
+
+def test_a_broken_invariant_is_exit_code_one_with_its_witness(place, monkeypatch, invoke):
+    from sim import scenario
+
+    def broken(state):
+        return 4
+
+    monkeypatch.setattr(scenario.invariants, "broken", broken)
+    done = invoke("run", "breakout-4w", *THREE_DAYS, "--no-report")
+    assert done.exit_code == 1
+    assert re.search(r"BROKEN +\w+\s+broken at event \d+, 2025-11-1\d", done.stdout)
+
+
+def test_all_runs_every_bundled_scenario(place, invoke):
+    done = invoke("run", "--all", *THREE_DAYS, "--no-report", "--out", "every", "--json")
+    result = json.loads(done.stdout)
+    ran = [summary["scenario"] for summary in result["runs"]]
+    assert ran == sorted(path.stem for path in (ROOT / "scenarios").glob("*.toml"))
+    assert result["passed"] == all(summary["passed"] for summary in result["runs"])
+    assert done.exit_code == (0 if result["passed"] else 1)
+    assert sorted(path.name for path in Path("every").iterdir()) == ran
+
+
+def test_an_interrupt_leaves_nothing_behind(tmp_path):
+    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "slow.toml").write_text(EXPECTING.replace("core.strategies.breakout:Breakout", "slow:Slow"))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [*START, "run", "slow.toml"], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "signalling").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert "interrupted" in process.stderr.read()
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["run", "breakout-4"], "Did you mean breakout-4w?"),
+        (["run", "nowhere.toml"], "nowhere.toml"),
+        (["run", "breakout-4w", "--set", "risk.max_drawdwn=0.1"], "risk.max_drawdwn"),
+        (["run", "breakout-4w", "--set", "seed"], "--set seed"),
+        (["run", "breakout-4w", "--bars", "nowhere"], "nowhere"),
+        (["run", "breakout-4w", "--profile", "alpaca_papr"], "Did you mean"),
+        (["run"], "seatrial scenarios"),
+        (["run", "breakout-4w", "--all"], "Give one of them."),
+        (["run", "breakout-4w", "--seed", "one"], "--seed"),
+        (["run", "breakout-4w", "--sed", "1"], "--seed"),
+        (["rnu"], "Did you mean 'run'?"),
+        (["replay", "nowhere"], "nowhere"),
+        (["check-strategy", "nowhere:Strategy"], "no module named"),
+        (["check-strategy", "core.strategies.breakout:Breakout", "--set", "lookbak=3"], "lookback"),
+        (["screen", "core.strategies.breakout:Breakout", "--grid", "lookback"], "--grid lookback"),
+        (["screen", "core.strategies.breakout:Breakout"], "--grid"),
+        (["synth", "data", "--symbols", "0"], "0 symbols"),
+        (["synth", "data", "--start", "yesterday"], "2026-03-02"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_two(leave, tmp_path, words, told):
+    code, printed, error = leave(*words)
+    assert (code, printed) == (2, "")
+    assert told in error
+    assert len(error.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+    code, printed, error = leave(*words, "--json")
+    assert (code, error) == (2, "")
+    told_again = json.loads(printed)["error"]
+    assert set(told_again) == {"place", "problem", "remedy"}
+    assert told in " ".join(told_again.values())
+
+
+def test_an_occupied_folder_is_not_touched(place, leave):
+    Path("mine").mkdir()
+    Path("mine/notes.txt").write_text("dear")
+    code, _, error = leave("run", "breakout-4w", "--out", "mine")
+    assert code == 2
+    assert "mine" in error
+    assert [path.name for path in Path("mine").iterdir()] == ["notes.txt"]
+
+
+def test_a_defect_is_told_without_a_traceback(leave, monkeypatch):
+    monkeypatch.setattr("core.config.bundled", lambda: 1 / 0)
+    code, printed, error = leave("scenarios")
+    assert (code, printed) == (70, "")
+    told = "ZeroDivisionError: division by zero. Set SEATRIAL_DEBUG=1 for the traceback, and report it."
+    assert error == f"seatrial failed: {told}\n"
+    monkeypatch.setenv("SEATRIAL_DEBUG", "1")
+    code, _, error = leave("scenarios")
+    assert code == 70
+    assert "Traceback" in error
+
+
+def test_a_full_disk_or_closed_folder_is_bad_input(leave, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", "runs")
+
+    monkeypatch.setattr("core.config.bundled", refuse)
+    code, _, error = leave("scenarios")
+    assert (code, error) == (2, "runs: permission denied. See to it, or name another place.\n")
+
+
+# The other commands
+
+
+def test_scenarios_lists_what_each_proves(invoke):
+    listed = json.loads(invoke("scenarios", "--json").stdout)["scenarios"]
+    assert {"breakout-4w", "momentum-4w"} <= {scenario["name"] for scenario in listed}
+    printed = " ".join(invoke("scenarios").stdout.split())
+    for scenario in listed:
+        assert scenario["name"] in printed
+        assert scenario["proves"] in printed
+
+
+def test_replay_finds_a_run_identical(place, invoke):
+    folder, done = place
+    decisions = json.loads(done.stdout)["decisions"]
+    again = invoke("replay", str(folder / "runs/breakout-4w-001"))
+    assert (again.exit_code, again.stdout) == (0, f"identical over {decisions} decisions\n")
+
+
+def test_replay_shows_the_first_divergence(place, invoke):
+    folder, _ = place
+    shutil.copytree(folder / "runs/breakout-4w-001", "changed")
+    config = Path("changed/config.toml")
+    config.write_text(re.sub(r"(?m)^seed = 1$", "seed = 2", config.read_text()))
+    done = invoke("replay", "changed")
+    assert done.exit_code == 1
+    assert re.match(r"first divergence: \w+\.parquet row \d+, \w+: recorded .+, now .+\n", done.stdout)
+    as_json = invoke("replay", "changed", "--json")
+    result = json.loads(as_json.stdout)
+    assert (as_json.exit_code, result["identical"]) == (1, False)
+    assert set(result["divergence"]) == {"table", "row", "column", "recorded", "repeated"}
+
+
+def test_the_oracle_keeps_the_same_books(place, invoke):
+    folder, _ = place
+    done = invoke("replay", str(folder / "runs/breakout-4w-001"), "--oracle", "--json")
+    result = json.loads(done.stdout)
+    assert done.exit_code == 0
+    assert result["oracle"]["agrees"]
+    assert 0 <= result["oracle"]["max_cash_difference"] <= result["oracle"]["tolerance"]
+
+
+def test_a_made_market_can_be_screened_checked_and_traded(place, invoke):
+    made = invoke("synth", "data/small", "--sessions", "4", "--symbols", "2", "--seed", "5")
+    assert made.exit_code == 0
+    assert "34/34 sessions" in made.stderr, "thirty sessions of history come before"
+    breakout = "core.strategies.breakout:Breakout"
+    checked = invoke("check-strategy", breakout, "--bars", "data/small", "--set", "lookback=30", "--json")
+    assert checked.exit_code == 0, checked.stdout
+    assert json.loads(checked.stdout)["symbols"] == 2
+    screened = invoke(
+        "screen", breakout, "--grid", "lookback=20,40", "--bars", "data/small", "--out", "s.html", "--json"
+    )
+    assert screened.exit_code == 0
+    settings = json.loads(screened.stdout)["settings"]
+    assert sorted(setting["lookback"] for setting in settings) == [20, 40]
+    assert "<html" in Path("s.html").read_text()[:200]
+    traded = invoke("run", "breakout-4w", "--bars", "data/small", "--no-report", "--json")
+    assert json.loads(traded.stdout)["bars"] > 2_000
+
+
+def test_a_strategy_that_reads_the_future_fails_its_check(place, invoke):
+    Path("seer.py").write_text(
+        "import numpy as np\nfrom core.strategies.contract import Signals\n"
+        "class Seer:\n    name, model_version, warmup = 'seer', '1', 5\n"
+        "    def signals(self, bars):\n"
+        "        shape = bars.close.shape\n"
+        "        rising = np.nan_to_num(bars.close[-1:] > bars.close)\n"
+        "        p = np.where(rising, 0.7, np.nan)\n"
+        "        one = np.ones(shape)\n"
+        "        return Signals(p, one, one, np.ones(shape, np.int8), one, np.zeros(shape, bool))\n"
+    )
+    done = invoke("check-strategy", "seer:Seer")
+    assert done.exit_code == 1
+    assert "FAILED look-ahead" in done.stdout
+
+
+def test_doctor_is_quick_and_finds_this_installation_fit(tmp_path):
+    script = """
+import sys
+from seatrial.cli import main
+try:
+    main(["doctor", "--json"])
+finally:
+    print(sorted({"pandas", "vectorbt", "alpaca"} & set(sys.modules)), file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == "[]\n"
+    report = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert report["ok"]
+    subjects = [check["subject"] for check in report["checks"]]
+    assert subjects == ["seatrial", "python", "packages", "calendar", "engine", "data", "runs"]
+    assert list(tmp_path.iterdir()) == []
