@@ -54,10 +54,11 @@ def heat_for(v: Venue, vs: VenueSymbol, bar: Bar, c: Command) -> None:
 @kernel
 def worse_extreme(o: VenueOrder, price: int) -> int:
     """+1 if an entry is worse off when the high comes first, -1 if when the low does; the bar opens at `price`."""
-    if o.type == OrderType.MARKET:
-        return -o.side
-    limit = o.type == OrderType.LIMIT
-    at_once = o.side * (o.limit - price) >= 0 if limit else o.side * (price - o.stop) >= 0
+    at_once = o.type == OrderType.MARKET
+    if o.type == OrderType.LIMIT:
+        at_once = o.side * (o.limit - price) >= 0
+    elif o.type == OrderType.STOP or o.type == OrderType.STOP_LIMIT:
+        at_once = o.side * (price - o.stop) >= 0
     return -o.side if at_once else o.side
 
 

@@ -254,6 +254,7 @@ class Floor:
         self.days = 0
         self.next_number = 1
         self.fills: list[Fill] = []
+        self.rows: list[np.void] = []
         self.news: list[News] = []
 
     # -- a day ------------------------------------------------------------------------------------------------
@@ -280,7 +281,7 @@ class Floor:
         `dividend` dollars and the number of days until it is paid; these and the prints are of the first symbol.
         """
         self.days += after
-        self.open = OPEN + (self.days - 1) * DAY
+        self.open = self.opening(self.days - 1)
         grids = _grids(bars)
         minutes, rows = self._market(grids, close)
         self._brief(open_print, close_print, adv, sigma, close)
@@ -289,6 +290,10 @@ class Floor:
         self._run(rows, minutes, self.open + (close - CLOSE + POST) * SECOND)
         self._read()
         return self
+
+    def opening(self, day: int) -> int:
+        """When a day opens, ns UTC; the first is day 0."""
+        return OPEN + day * DAY
 
     def _market(self, grids: dict[int, dict[int, Bar]], close: int) -> tuple[np.ndarray, np.ndarray]:
         """The minute grid and the bars on it."""
@@ -370,7 +375,8 @@ class Floor:
     def _read(self) -> None:
         """Take the day's executions and news out of the journal."""
         log = self.desk.log[0]
-        for row in log["fills"][: log["fills_n"]]:
+        for row in log["fills"][: log["fills_n"]].copy():
+            self.rows.append(row)
             self.fills.append(
                 Fill(
                     int(row["order"]),
