@@ -82,7 +82,9 @@ def _bar(title: str, unit: str) -> Iterator[Advance]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     counted = (MofNCompleteColumn(), TextColumn(unit), TextColumn("{task.fields[bars]}"), TimeElapsedColumn())
-    with Progress(TextColumn(title), BarColumn(), *counted, console=Console(stderr=True), transient=True) as shown:
+    with Progress(
+        TextColumn(title), BarColumn(bar_width=16), *counted, console=Console(stderr=True), transient=True
+    ) as shown:
         task = shown.add_task(title, total=None, bars="")
 
         def advance(done: int, total: int, bars: int) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = examples(
     "seatrial replay runs/breakout-4w-001",
-    "seatrial replay runs/breakout-4w-001 --oracle    keep its books again, by vectorbt",
+    "seatrial replay runs/breakout-4w-001 --oracle    and its books",
     "seatrial replay runs/mine-001 --bars /data/minutes",
 )
 

@@ -18,7 +18,7 @@ SHOWN = 10
 Spec = Annotated[str, typer.Argument(metavar="SPEC", help="package.module:Class, installed or in this folder.")]
 
 SCREEN_EXAMPLES = examples(
-    "seatrial screen core.strategies.breakout:Breakout --grid lookback=20,40,60,90",
+    "seatrial screen core.strategies.breakout:Breakout --grid lookback=20,40,60",
     "seatrial screen pullback:Pullback --grid length=30,60 --grid dip=1.0,1.5",
     "seatrial screen pullback:Pullback --grid length=30,60 --out screen.html",
 )
