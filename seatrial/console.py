@@ -81,10 +81,9 @@ def _bar(title: str, unit: str) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    counted = (MofNCompleteColumn(), TextColumn(unit), TextColumn("{task.fields[bars]}"), TimeElapsedColumn())
-    with Progress(
-        TextColumn(title), BarColumn(bar_width=16), *counted, console=Console(stderr=True), transient=True
-    ) as shown:
+    columns = (TextColumn(title), BarColumn(bar_width=16), MofNCompleteColumn(), TextColumn(unit))
+    counted = (TextColumn("{task.fields[bars]}"), TimeElapsedColumn())
+    with Progress(*columns, *counted, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(title, total=None, bars="")
 
         def advance(done: int, total: int, bars: int) -> None:

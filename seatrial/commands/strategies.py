@@ -24,7 +24,7 @@ SCREEN_EXAMPLES = examples(
 )
 CHECK_EXAMPLES = examples(
     "seatrial check-strategy core.strategies.breakout:Breakout",
-    "seatrial check-strategy pullback:Pullback --set length=90 --bars /data/minutes",
+    "seatrial check-strategy pullback:Pullback --set length=90 --bars minutes",
 )
 
 
