@@ -8,7 +8,7 @@ import pyarrow as pa
 from core.identities import OrderIndex, Records, hex_text
 from core.kernel.kinds import Breaker, Mode, NoteKind, Severity
 from core.risk_notes import Note, read
-from core.run_arrays import factor_array, names_array, time_array
+from core.run_arrays import factor_array, names_array, text_array, time_array
 from core.run_tables import Names, names_of
 
 
@@ -26,15 +26,15 @@ def risk_events(rows: Records, index: OrderIndex, names: Names) -> pa.RecordBatc
         "strategy": names_array(rows["strategy"], names.strategies, rows["strategy"] >= 0),
         "client_order_id": index.client_order_ids(rows["order"]),
         "intent_id": hex_text(rows["intent"], rows["intent"] != 0),
-        "metric": pa.array(metrics, pa.string()),
+        "metric": text_array(metrics),
         "value": values,
         "limit": limits,
         "use": uses,
         "severity": names_array(rows["severity"], names_of(Severity)),
-        "action": pa.array(actions, pa.string()),
-        "mode_from": pa.array(before, pa.string()),
-        "mode_to": pa.array(after, pa.string()),
-        "detail": pa.array(details, pa.string()),
+        "action": text_array(actions),
+        "mode_from": text_array(before),
+        "mode_to": text_array(after),
+        "detail": text_array(details),
     }
     return pa.record_batch(columns)
 

@@ -116,7 +116,7 @@ def decisions(rows: Records, names: Names) -> pa.RecordBatch:
 def _code_lists(masks: Int64s) -> pa.Array:
     """Names of the bits of each mask; few masks are different, so each of those is spelled once."""
     distinct, rows = np.unique(masks, return_inverse=True)
-    return codes_list_array(distinct, names_of(Refusal)).take(pa.array(rows))
+    return codes_list_array(distinct, names_of(Refusal)).take(count_array(rows))
 
 
 _CHECK_UNITS = np.full(len(Refusal), NANO)

@@ -176,7 +176,7 @@ class _TableFile:
         self._writer.close()
 
     def _flush(self) -> None:
-        rows = pa.Table.from_batches(self._pending) if self._pending else TABLES[self.table].empty_table()
+        rows = pa.Table.from_batches(self._pending, None if self._pending else TABLES[self.table])
         rows = _published(self.table, rows)
         if self._writer is None:
             self._writer = pq.ParquetWriter(

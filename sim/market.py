@@ -94,26 +94,22 @@ class SignalReader:
         self.warmup = max(s.warmup for s in strategies)
         self._history: Bars | None = None
 
-    def remember(self, bars: Bars) -> None:
-        """Add a session's bars to the history."""
+    def remember(self, bars: Bars) -> Bars:
+        """Add a session's bars to the history; returns what was remembered with the session after it."""
         whole = bars if self._history is None else Bars.concat([self._history, bars])
-        keep = max(len(whole.time) - self.warmup, 0)
-        self._history = whole.window(keep, len(whole.time))
+        self._history = whole.window(max(len(whole.time) - self.warmup, 0), len(whole.time))
+        return whole
 
     def read(self, bars: Bars) -> np.ndarray:
         """SIGNAL rows of a session, by minute, then strategy, then symbol, and add it to the history."""
-        past = self._history
-        self.remember(bars)
+        whole = self.remember(bars)
+        begin, end = len(whole.time) - len(bars.time), len(whole.time)
         parts = []
         for k, strategy in enumerate(self.strategies):
-            known = 0 if past is None else min(strategy.warmup, len(past.time))
-            window = bars
-            if past is not None and known:
-                window = Bars.concat([past.window(len(past.time) - known, len(past.time)), bars])
-            first = max(strategy.warmup, known)
-            if first < len(window.time):
-                signals = run_window(strategy, window)
-                parts.append(_extract(signals, k, self.masks[k], known, first, bars.bar_seconds))
+            known = min(strategy.warmup, begin)
+            if strategy.warmup < known + len(bars.time):
+                signals = run_window(strategy, whole.window(begin - known, end))
+                parts.append(_extract(signals, k, self.masks[k], known, strategy.warmup, bars.bar_seconds))
         if not parts:
             return np.zeros(0, SIGNAL)
         rows = np.concatenate(parts)

@@ -151,6 +151,7 @@ class Replay:
                 progress(done + 1, total, int(self.desk.log[0]["bars"]))
             if self.broken:
                 break
+        self.journal.flush(self.desk.log[0], self.desk.state)
         self.journal.finish(self.ended, self.desk.state, self.desk.venue)
         self.clock.add("replay", began)
 
@@ -174,8 +175,10 @@ class Replay:
         desk.log[0]["signal"] = 0
         arguments = (desk.state, desk.venue, desk.queue, desk.log)
         done = 0
-        while done >= 0:
+        while True:
             done = replay.run_session(*arguments, session.bars, session.minutes, session.signals, done, end + SETTLE)
+            if done < 0:
+                return
             self.journal.flush(desk.log[0], desk.state)
 
     def _check(self) -> None:

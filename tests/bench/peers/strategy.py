@@ -47,11 +47,16 @@ class Donchian:
 def mean_true_range(high: Floats, low: Floats, close: Floats) -> Floats:
     """Plain mean of the true range over the last ATR_BARS rows, nights included; NaN in the first rows."""
     rows, symbols = close.shape
+    ranges = np.zeros((rows, symbols))
     mean = np.full((rows, symbols), np.nan)
-    for row in range(ATR_BARS, rows):
+    for row in range(1, rows):
         for k in range(symbols):
-            total = 0.0
-            for at in range(row - ATR_BARS + 1, row + 1):
-                total += max(high[at, k], close[at - 1, k]) - min(low[at, k], close[at - 1, k])
-            mean[row, k] = total / ATR_BARS
+            ranges[row, k] = max(high[row, k], close[row - 1, k]) - min(low[row, k], close[row - 1, k])
+    for row in range(ATR_BARS, rows):
+        mean[row] = 0.0
+        for at in range(row - ATR_BARS + 1, row + 1):
+            for k in range(symbols):
+                mean[row, k] += ranges[at, k]
+        for k in range(symbols):
+            mean[row, k] /= ATR_BARS
     return mean
