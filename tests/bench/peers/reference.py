@@ -9,9 +9,10 @@ cents      both exit distances are rounded to the nearest cent, since an exchang
 decision   cash is checked when the order is decided, at the close, for all orders of that minute together,
            instead of when it fills: a broker reserves buying power on acceptance
 reduce     as decision, and an order that cash does not cover is cut to what it covers instead of refused
-seatrial   as reduce, and the venue's own rules: both exit prices on the cent above, a stop pays the basis point
-           too, a resting target fills only when the bar trades through it, and the session's last bar opens
-           nothing, since the market is shut when it is known
+seatrial   as reduce, and the venue's own rules: an order is refused when cash does not cover it at the price at
+           which it arrives, both exit prices on the cent above, a stop pays the basis point too, a resting
+           target fills only when the bar trades through it, and the session's last bar opens nothing, since
+           the market is shut when it is known
 
 Prices and cash are float64: this is a yardstick, not a ledger.
 """
@@ -125,6 +126,16 @@ def _record(fill, row, symbol, rule, quantity, price):
 
 
 @njit(cache=True)
+def _admit(ordered, price, last, cash):
+    """Drop the orders that cash does not cover when they arrive at seatrial's venue, in the order of their symbols."""
+    working = 0.0
+    for k in range(len(ordered)):
+        if ordered[k] * price[k] > cash - working:
+            ordered[k] = 0.0
+        working += ordered[k] * last[k]
+
+
+@njit(cache=True)
 def _trade(open_, high, low, close, rules, fills):
     cents, power, venue = rules
     rows, symbols = close.shape
@@ -132,6 +143,8 @@ def _trade(open_, high, low, close, rules, fills):
     held, ordered = np.zeros(symbols), np.zeros(symbols)
     stop, target = np.zeros(symbols), np.zeros(symbols)
     for row in range(rows):
+        if venue:
+            _admit(ordered, open_[row], close[row - 1], cash)
         for k in range(symbols):
             if ordered[k] > 0.0:
                 price = open_[row, k] * (1.0 + SLIPPAGE)
