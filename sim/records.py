@@ -10,7 +10,18 @@ from enum import IntEnum
 
 import numpy as np
 
-from core.kernel.records import CHECK, COMMAND, DECISION, EVENT, MAX_ORDERS, MAX_STRATEGIES, MAX_SYMBOLS, NOTE, ORDER
+from core.kernel.records import (
+    CHECK,
+    COMMAND,
+    DECISION,
+    EVENT,
+    MAX_ORDERS,
+    MAX_STRATEGIES,
+    MAX_SYMBOLS,
+    NOTE,
+    ORDER,
+    SYMBOL,
+)
 
 PATH_POINTS = 16
 LIVE_ORDERS = 16
@@ -148,4 +159,5 @@ LOG = _record(
     ("notes", NOTE, LOG_ROWS),
     ("orders", CLOSED, LOG_ROWS),
     ("equity", EQUITY, LOG_ROWS),
+    ("closing", SYMBOL, MAX_SYMBOLS),  # the engine's books when the timer of the session's last minute had closed them
 )

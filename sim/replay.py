@@ -159,22 +159,19 @@ def _advance(
 
 @kernel
 def _give_bars(v: Venue, q: Queue, log: Log, slot: int, bars: np.ndarray, m: int) -> None:
-    """Before a message reaches the venue: the bar and last price of each symbol that it may set to work."""
+    """Before a message reaches the venue: each symbol's last price, and the bar of those that it may set to work.
+
+    The venue knows the last minute's closes before the feed has brought them to anybody.
+    """
     to = q.to[slot]
-    if to == To.VENUE:
-        _give_bar(v, log, bars, m, max(q.commands[slot].symbol, 0))
-    elif to == To.MARKET:
-        for s in range(v.symbols):
-            _give_bar(v, log, bars, m, s)
-
-
-@kernel
-def _give_bar(v: Venue, log: Log, bars: np.ndarray, m: int, s: Signal) -> None:
-    """The current bar; and the last one's close, which the venue knows before the feed has brought it to anybody."""
-    vs = v.symbol[s]
-    vs.bar = bars[m, s]
-    if log.tick_time != NEVER and vs.halted == 0 and bars[log.tick_minute, s].volume > 0:
-        vs.last = bars[log.tick_minute, s].close
+    if to == To.ENGINE:
+        return
+    for s in range(v.symbols):
+        vs = v.symbol[s]
+        if log.tick_time != NEVER and vs.halted == 0 and bars[log.tick_minute, s].volume > 0:
+            vs.last = bars[log.tick_minute, s].close
+        if to == To.MARKET or s == max(q.commands[slot].symbol, 0):
+            vs.bar = bars[m, s]
 
 
 @kernel
@@ -305,7 +302,10 @@ def _tick(st: State, v: Venue, q: Queue, log: Log, bars: np.ndarray, signals: np
 
 @kernel
 def _timer(st: State, v: Venue, q: Queue, log: Log, now: int) -> None:
-    """The minute's timer, and its row of the equity table, which still has the base of the day that it closes."""
+    """The minute's timer, and its row of the equity table, which still has the base of the day that it closes.
+
+    The session's last minute leaves the positions as they are at its close, to agree with that row.
+    """
     t = log.timer_event
     t.kind = EventKind.TIMER
     t.symbol = -1
@@ -316,6 +316,9 @@ def _timer(st: State, v: Venue, q: Queue, log: Log, now: int) -> None:
     _after_step(st, v, q, log, n)
     if log.tick_phase == Phase.REGULAR:
         equity_row(st, log, log.tick_start + MINUTE, base)
+        if log.tick_start + MINUTE == v.session_close:
+            for s in range(v.symbols):
+                log.closing[s] = st.symbols[s]
 
 
 @kernel

@@ -92,6 +92,16 @@ def test_engine_and_venue_end_with_the_same_books(week: Week) -> None:
     assert int(week.desk.queue[0]["count"]) == 0, "a message was never delivered"
 
 
+def test_the_positions_of_a_close_are_those_of_its_equity_row_and_not_of_the_evening(week: Week) -> None:
+    equity = week.table("equity")
+    days = equity["time"] // (24 * 60 * MINUTE)
+    last = [equity[days == day][-1] for day in np.unique(days)]
+    assert [row["net"] for row in last] == [closing["value"].sum() for closing in week.closings]
+    assert any(row["net"] != 0 for row in last)
+    evening = week.desk.state[0]["symbols"][: len(SYMBOLS)]
+    assert (week.closings[-1]["last_bar"] < evening["last_bar"]).any()
+
+
 def test_orders_that_have_ended_ended_alike_on_both_sides(week: Week) -> None:
     rows = week.table("orders")
     engine, venue = rows["engine"], rows["venue"]

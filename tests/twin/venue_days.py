@@ -17,8 +17,9 @@ from core.kernel.kinds import RejectReason
 from core.kernel.records import COMMAND, MAX_ORDERS
 from core.kernel.units import MINUTE, SECOND
 from sim.records import PROFILE, PathModel, Rule
-from tests.sim.floor import CLOSE, FIRST_DAY, POST, PRE, Floor, Order, buy, cancel, micros, sell
+from tests.sim.floor import CLOSE, FIRST_DAY, POST, PRE, Floor
 from tests.sim.floor import Bar as Row
+from tests.sim.floor_orders import Order, buy, cancel, micros, sell
 from tests.twin.venue import Execution, Hours, Market, TwinVenue
 from tests.twin.venue_path import Bar
 
