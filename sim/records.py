@@ -102,7 +102,7 @@ VORDER = _record(
 )
 
 VSYMBOL = _record(
-    "halted resumed told last half mid room adv sigma position points cursor due due_order bar_time "
+    "halted resumed told last shown half mid room adv sigma position points cursor due due_order bar_time "
     "open_print close_print tradable hot live_count",
     ("price", _INT, PATH_POINTS),
     ("time", _INT, PATH_POINTS),

@@ -1,6 +1,6 @@
-"""The compiled venue and its twin agree on every execution and every order's end, over random days.
+"""The compiled venue and its twin agree on every execution, all news, every order's end and the books, over random days.
 
-`SEATRIAL_VENUE_SEEDS` sets the dose: two days of one symbol each, with up to forty orders a day.
+`SEATRIAL_VENUE_SEEDS` sets the dose: three days of one symbol each, with up to forty orders a day.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from tests.twin import venue_days
 from tests.twin.venue_days import EVERYTHING
 
-SEEDS = int(os.environ.get("SEATRIAL_VENUE_SEEDS", 1_500))
+SEEDS = int(os.environ.get("SEATRIAL_VENUE_SEEDS", 1_000))
 SEEDS_A_TASK = 20
 
 

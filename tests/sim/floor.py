@@ -16,6 +16,7 @@ import numpy as np
 
 from core.kernel.compiled import entry
 from core.kernel.kinds import (
+    CommandKind,
     EventKind,
     HaltKind,
     Phase,
@@ -146,6 +147,7 @@ class Floor:
         self.fills: list[Fill] = []
         self.rows: list[np.void] = []
         self.news: list[News] = []
+        self.heard: list[np.void] = []
 
     # -- a day ------------------------------------------------------------------------------------------------
 
@@ -249,7 +251,8 @@ class Floor:
         records = []
         for order in orders:
             number = order.number or self.next_number
-            self.next_number = max(self.next_number, number + order.legs + 1)
+            if order.kind == CommandKind.SUBMIT:
+                self.next_number = max(self.next_number, number + order.legs + 1)
             records.append(order.record(number, self.open + round(order.at * SECOND)))
         commands = np.concatenate(records)
         deliver_later(self.desk.queue, commands, commands["created"].copy())
@@ -283,6 +286,7 @@ class Floor:
             )
         for row in log["events"][: log["events_n"]]:
             if EventKind.FILL <= row["kind"] <= EventKind.RECONCILE and row["kind"] != EventKind.STREAM:
+                self.heard.append(row.copy())
                 kind = EventKind(row["kind"])
                 times = self._second(row["t_market"]), self._second(row["t_visible"])
                 numbers = int(row["execution"]), int(row["symbol"]) - IDLE

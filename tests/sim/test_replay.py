@@ -17,6 +17,8 @@ from core.kernel.records import MAX_ORDERS
 from core.kernel.units import MINUTE, SECOND
 from sim.market import integer_bars
 from sim.records import Rule
+from tests.sim.floor import Floor, flat
+from tests.sim.floor_orders import IDLE, price
 from tests.sim.small_week import SYMBOLS, Week, market, without_future
 
 PROFILES = [
@@ -110,6 +112,17 @@ def test_orders_that_have_ended_ended_alike_on_both_sides(week: Week) -> None:
     ends = {OrderStatus.FILLED: "filled_at", OrderStatus.CANCELED: "canceled", OrderStatus.EXPIRED: "expired"}
     for status, ended in ends.items():
         assert ((engine["status"] == status) == (venue[ended] > 0)).all()
+
+
+def test_a_bar_is_seen_if_its_minute_does_not_end_in_a_halt_however_late_the_feed() -> None:
+    """The close of the second minute, $90, is one if the halt comes after it, and none if it resumes with its end."""
+    bars = [flat(100), flat(90)]
+    before, after = ((70, 120), 100), ((120.2, 180), 90)
+    for halt, close in (before, after):
+        for feed in ("0ms", "500ms"):
+            floor = Floor(feed_latency=feed).day(bars, halts=[halt])
+            assert price(floor.desk.venue["symbol"][0, IDLE]["last"]) == close
+            assert int(floor.desk.log[0]["bars"]) == (2 if close == 90 else 1)
 
 
 # -- time ---------------------------------------------------------------------------------------------------------

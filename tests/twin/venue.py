@@ -2,17 +2,20 @@
 
 It keeps orders as objects and looks at all of them at every moment. Prices along a path are exact fractions, rounded
 only where somebody trades or looks; draws are hashed again with Python's own integers. What it is compared in: every
-execution, and how and when each order ended, and why it was refused.
+execution, everything that it says and when that is heard, how and when each order ended, and its books.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from core.kernel.kinds import CommandKind, OrderType, Phase, TimeInForce
+from core.kernel.kinds import CommandKind, EventKind, OrderType, Phase, TimeInForce
 from sim.records import Rule
+from tests.twin.venue_books import Books
+from tests.twin.venue_market import Execution, Hours, Market, agenda_of
+from tests.twin.venue_news import STANDING, Wire
 from tests.twin.venue_orders import (
     CENT,
     STOPS,
@@ -26,46 +29,11 @@ from tests.twin.venue_orders import (
     part,
     price_of,
 )
-from tests.twin.venue_path import DOLLAR, MINUTE, SECOND, SHARE, Bar, Path, path_points, portion
+from tests.twin.venue_path import DOLLAR, MINUTE, NANO, SECOND, SHARE, Path, path_points, portion
 from tests.twin.venue_rules import refusal
 
 AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 AUCTION = (TimeInForce.OPG, TimeInForce.CLS)
-
-
-class Execution(NamedTuple):
-    """What a fill comes to, all in the venue's integers."""
-
-    order: int
-    time: int
-    qty: int
-    price: int
-    fee: int
-    rule: int
-    ambiguous: int
-
-
-@dataclass
-class Hours:
-    """A day's hours, ns, and its number."""
-
-    date: int
-    pre: int
-    open: int
-    close: int
-    post: int
-
-
-@dataclass
-class Market:
-    """What happens in a day: bars by minute, halts, prints, and what is known of liquidity."""
-
-    bars: Mapping[int, Bar | None]
-    halts: Sequence[tuple[int, int]] = ()
-    open_print: int = 0
-    close_print: int = 0
-    adv: int = 0
-    sigma: int = 0
 
 
 @dataclass
@@ -73,11 +41,11 @@ class TwinVenue:
     """The venue for one symbol, with `rules` holding the numbers of a PROFILE record."""
 
     rules: Any
+    books: Books
     orders: dict[int, Order] = field(default_factory=dict)
     live: list[int] = field(default_factory=list)
     executions: list[Execution] = field(default_factory=list)
-    position: int = 0
-    last: int = 0
+    tradable: bool = True
     phase: Phase = Phase.CLOSED
     halted: bool = False
     resumed: int = 0
@@ -85,23 +53,15 @@ class TwinVenue:
     cursor: int = 0
     path: Path | None = None
 
+    def __post_init__(self) -> None:
+        self.wire = Wire(self.rules)
+
     # -- the day --------------------------------------------------------------------------------------------------
 
     def day(self, hours: Hours, market: Market, commands: Sequence[tuple[int, Any]]) -> None:
         """One session. `commands` are (time of arrival, COMMAND record) in the order in which they were sent."""
         self.hours, self.market = hours, market
-        agenda: list[tuple[int, int, int, Any]] = []
-        phases = [
-            (hours.pre, Phase.PRE),
-            (hours.open, Phase.REGULAR),
-            (hours.close, Phase.POST),
-            (hours.post, Phase.CLOSED),
-        ]
-        agenda += [(time, 0, i, phase) for i, (time, phase) in enumerate(phases)]
-        for i, (begin, end) in enumerate(market.halts):
-            agenda += [(begin, 5, 2 * i, True), (end, 5, 2 * i + 1, False)]
-        agenda += [(time, 3, i, command) for i, (time, command) in enumerate(commands)]
-        self.agenda = sorted(agenda, key=lambda item: item[:3])
+        self.agenda = agenda_of(hours, market, commands)
         for minute in sorted(market.bars):
             self.minute, self.bar = minute, market.bars[minute]
             self._until(minute, trading=False)
@@ -116,6 +76,7 @@ class TwinVenue:
         """All that comes before `end`: what is on the agenda first, then what orders do along the path."""
         self.trading = trading
         while True:
+            self.books.pay(min(end, self.agenda[0][0] if self.agenda else end))
             coming = self.agenda[0][0] if self.agenda else end
             due, order = self._next() if trading else (None, None)
             if due is not None and order is not None and due < min(coming, end):
@@ -132,8 +93,12 @@ class TwinVenue:
             self._begin_phase(item)
         elif isinstance(item, bool):
             self._halt() if item else self._resume()
+        elif isinstance(item, tuple):
+            self._corporate(*item)
         elif item["kind"] == CommandKind.CANCEL:
-            self._cancel(int(item["order"]))
+            self._cancel(item)
+        elif item["kind"] == CommandKind.QUERY:
+            self.wire.answer(self.now, item, self.orders.get(int(item["order"])))
         else:
             self._submit(item)
 
@@ -147,7 +112,7 @@ class TwinVenue:
             traded = self.path.at(self.now) if self.path else 0
             self._auction(TimeInForce.OPG, self.market.open_print or traded)
         elif phase == Phase.POST:
-            self._auction(TimeInForce.CLS, self.market.close_print or self.last)
+            self._auction(TimeInForce.CLS, self.market.close_print or self.books.last)
         if phase in (Phase.POST, Phase.CLOSED):
             for order in self._book():
                 ends = self.hours.post if order.extended else self.hours.close
@@ -159,7 +124,7 @@ class TwinVenue:
     def _close_minute(self, end: int) -> None:
         self._follow(end)
         if self.bar is not None and not self.halted:
-            self.last = self.bar.close
+            self.books.last = self.bar.close
 
     # -- orders come and go ---------------------------------------------------------------------------------------
 
@@ -168,17 +133,21 @@ class TwinVenue:
 
     def _submit(self, c: Any) -> None:
         self._lay(order_of(c, self.hours.date, self.now))
-        price = self.path.at(self.now) if self.path else self.last
+        if int(c["order"]) in self.orders:
+            return
+        price = self.path.at(self.now) if self.path else self.books.last
         group = group_of(c, self.hours.date, self.now)
         reason = refusal(self, c, price)
         for order in group:
             self.orders[order.number] = order
             if reason is not None:
                 order.state, order.reason, order.ended = "rejected", reason, self.now
-        if reason is not None:
-            return
-        self.live += [order.number for order in group]
         order = group[-1]
+        if reason is not None:
+            self.wire.tell(self.now, order, EventKind.ORDER_REJECTED, reason)
+            return
+        self.wire.tell(self.now, order, EventKind.ORDER_ACCEPTED)
+        self.live += [order.number for order in group]
         if self._may_work(order):
             self._activate(order)
         elif order.tif in AT_ONCE:
@@ -195,11 +164,13 @@ class TwinVenue:
                 self._activate(order)
 
     def _activate(self, order: Order) -> None:
-        """It begins to work, and with a target its stop."""
+        """It begins to work, and with a target its stop, which says nothing."""
+        if order.type != OrderType.MARKET:
+            self.wire.tell(self.now, order, EventKind.ORDER_WORKING)
         for each in (order, self.orders.get(order.sibling)):
             if each is not None and each.alive:
                 each.state, each.arrived = "working", self.now
-                each.high = self.path.at(self.now) if self.path else self.last
+                each.high = self.path.at(self.now) if self.path else self.books.last
                 if each.type == OrderType.STOP and each.side > 0 and self.rules.collar:
                     raised = portion(each.stop, 1_040_000_000 if each.stop < 50 * DOLLAR else 1_025_000_000)
                     each.limit = raised - raised % (CENT if raised >= DOLLAR else CENT // 100)
@@ -207,12 +178,16 @@ class TwinVenue:
     def _end(self, order: Order, how: str) -> None:
         order.state, order.ended = how, self.now
         self.live.remove(order.number)
+        if how != "filled":
+            self.wire.tell(self.now, order, STANDING[how])
 
-    def _cancel(self, number: int) -> None:
-        order = self.orders.get(number)
+    def _cancel(self, command: Any) -> None:
+        order = self.orders.get(int(command["order"]))
         if order is None or not order.alive:
+            self.wire.refuse_cancel(self.now, command, order)
             return
-        family = {number, order.sibling, order.parent} - {0}
+        self._end(order, "canceled")
+        family = {order.number, order.sibling, order.parent} - {0}
         for other in self._book():
             if other.number in family or (other.parent and other.parent in family):
                 self._end(other, "canceled")
@@ -225,7 +200,7 @@ class TwinVenue:
                 if not ready or (order.tif == TimeInForce.FOK and self._takes(order) < order.rest):
                     self._end(order, "canceled")
 
-    # -- halts and auctions ---------------------------------------------------------------------------------------
+    # -- halts, auctions, corporate actions ---------------------------------------------------------------------------------------
 
     def _halt(self) -> None:
         self._follow(self.now)
@@ -245,6 +220,20 @@ class TwinVenue:
                     self._end(order, "expired")
                 else:
                     self._execute(order, order.rest, price, Rule.AUCTION, 0)
+
+    def _corporate(self, what: str, value: Any) -> None:
+        """A split changes quantities and no price of an order; a dividend is owed to, or by, whoever holds now."""
+        if what == "dividend":
+            if self.rules.dividends:
+                self.books.owe(*value)
+            return
+        self.books.split(value)
+        for order in self._book():
+            order.qty = order.filled + order.rest * value // NANO // SHARE * SHARE
+            if order.rest:
+                self.wire.tell(self.now, order, EventKind.ORDER_RESTATED)
+            else:
+                self._end(order, "canceled")
 
     # -- the path -------------------------------------------------------------------------------------------------
 
@@ -278,10 +267,10 @@ class TwinVenue:
             half = bar.ask - between
             middle = between if begin == self.minute else 0
         room = portion(bar.volume, rules.participation)
-        points = path_points(rules, bar, self.minute, begin, high_is_worse(self.position, entry, bar.open))
+        points = path_points(rules, bar, self.minute, begin, high_is_worse(self.books.position, entry, bar.open))
         self.path = Path(points, half, middle, room - room % SHARE, self.resumed)
         self.cursor = begin
-        self.last = self.last or bar.open
+        self.books.last = self.books.last or bar.open
 
     # -- what is due ----------------------------------------------------------------------------------------------
 
@@ -333,6 +322,7 @@ class TwinVenue:
             if order.type == OrderType.TRAILING_STOP:
                 order.stop = order.trigger(order.high)
             order.state, order.triggered = "triggered", self.now
+            self.wire.tell(self.now, order, EventKind.ORDER_TRIGGERED)
             sibling = self.orders.get(order.sibling)
             if sibling is not None and sibling.alive:
                 self._end(sibling, "canceled")
@@ -360,8 +350,9 @@ class TwinVenue:
         self.executions.append(Execution(order.number, self.now, qty, price, fee, int(rule), ambiguous))
         order.filled += qty
         order.fills += 1
-        order.retry = self.now + SECOND
-        self.position += order.side * qty
+        order.retry, order.last = self.now + SECOND, (qty, price, fee)
+        self.books.trade(order.side, qty, price, fee)
+        self.wire.executed(self.now, order)
         if self.path is not None:
             self.path.room -= qty
         sibling = self.orders.get(order.sibling)
@@ -369,6 +360,7 @@ class TwinVenue:
         if order.rest:
             if paired and sibling is not None:
                 sibling.qty = order.rest
+                self.wire.tell(self.now, sibling, EventKind.ORDER_RESTATED)
             return
         self._end(order, "filled")
         if paired and sibling is not None:

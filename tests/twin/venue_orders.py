@@ -43,6 +43,7 @@ class Order:
     retry: int = 0
     triggered: int = 0
     ended: int = 0
+    last: tuple[int, int, int] = (0, 0, 0)  # quantity, price and fee of the last execution
     reason: RejectReason | None = None
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from core.kernel.kinds import CommandKind, OrderType, Phase, RejectReason, TimeInForce
+from tests.twin.venue_books import valued, worth
 
 if TYPE_CHECKING:
     from tests.twin.venue import TwinVenue
@@ -20,7 +21,7 @@ BOOK = 12  # live orders of a symbol beyond which no other is taken
 
 
 def refusal(venue: TwinVenue, c: Any, price: int) -> RejectReason | None:
-    """The first rule that a COMMAND breaks at a market of `price`, or None. Buying power is taken to be plenty."""
+    """The first rule that a COMMAND breaks at a market of `price`, or None."""
     return next((reason for broken, reason in _rules(venue, c, price) if broken), None)
 
 
@@ -29,6 +30,7 @@ def _rules(venue: TwinVenue, c: Any, price: int) -> Iterator[tuple[bool, RejectR
     kind, tif, side, qty = OrderType(c["type"]), TimeInForce(c["tif"]), int(c["side"]), int(c["qty"])
     limit, stop, target, stop_limit = (int(c[name]) for name in ("limit", "stop", "target", "stop_limit"))
     trailing = kind == OrderType.TRAILING_STOP
+    yield not venue.tradable, RejectReason.NOT_TRADABLE
     yield venue.halted and bool(venue.rules.halt_reject), RejectReason.HALTED
     yield len(venue.live) > BOOK, RejectReason.ACCOUNT
 
@@ -52,18 +54,20 @@ def _rules(venue: TwinVenue, c: Any, price: int) -> Iterator[tuple[bool, RejectR
         wrong = wrong or (bracket and out * target > out * base - CENT)
         yield wrong or bool(stop_limit and out * stop_limit < out * stop), RejectReason.BRACKET_GEOMETRY
 
-    closing = venue.position * side < 0
+    closing, position = venue.books.closes(side), venue.books.position
     if bracket:
-        yield venue.position != 0, RejectReason.NOT_ENTRY
+        yield position != 0, RejectReason.NOT_ENTRY
     elif not simple:
         yield not closing, RejectReason.NOT_ENTRY
     else:
         against = [o for o in venue._book() if o.side != side and not o.parent and not o.sibling]
-        yield any(venue.position == 0 or _crosses(o, kind, side, limit) for o in against), RejectReason.WASH_TRADE
+        yield any(position == 0 or _crosses(o, kind, side, limit) for o in against), RejectReason.WASH_TRADE
     if closing:
-        yield qty > abs(venue.position) - _held(venue, side), RejectReason.QUANTITY
+        yield qty > abs(position) - _held(venue, side), RejectReason.QUANTITY
     else:
-        yield side < 0 and not whole, RejectReason.NOT_SHORTABLE
+        yield side < 0 and (not whole or venue.books.multiplier == 1), RejectReason.NOT_SHORTABLE
+        cost = worth(qty, valued(kind, side, limit, stop, price))
+        yield cost > venue.books.buying_power(venue._book()), RejectReason.BUYING_POWER
 
 
 def _form(c: Any, kind: OrderType, tif: TimeInForce) -> bool:
