@@ -8,7 +8,7 @@ A `SessionBlock` adds what the venue must know about one exchange session.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -81,6 +81,23 @@ class Bars:
             regular=np.concatenate([part.regular for part in parts]),
             session=np.concatenate([part.session for part in parts]),
             bar_seconds=parts[0].bar_seconds,
+        )
+
+    def restated(self, ratios: Floats) -> Bars:
+        """Bars from before a split in the shares after it: prices divided by `ratios`, volumes multiplied.
+
+        `ratios` float64 (S,), new shares for each old one, as SessionBlock.split_ratios has them. Where all are 1
+        these are the bars themselves.
+        """
+        if (ratios == 1.0).all():
+            return self
+        return replace(
+            self,
+            open=self.open / ratios,
+            high=self.high / ratios,
+            low=self.low / ratios,
+            close=self.close / ratios,
+            volume=self.volume * ratios,
         )
 
     def to_frames(self) -> dict[str, pd.DataFrame]:
@@ -185,3 +202,12 @@ class SessionBlock:
     adv: Floats
     actions: tuple[CorporateAction, ...]
     auctions: Auctions
+
+    @property
+    def split_ratios(self) -> Floats:
+        """float64 (S,), new shares for each old one by the splits among `actions`; 1 = none."""
+        ratios = np.ones(len(self.bars.symbols))
+        for action in self.actions:
+            if action.kind == "split":
+                ratios[self.bars.symbols.index(action.symbol)] *= action.numerator / action.denominator
+        return ratios

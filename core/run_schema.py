@@ -161,8 +161,8 @@ bar_time         time    start of the bar that it happened in
 mid_fill         money   mid price at the fill
 mid_arrival      money   mid price when the order reached the venue
 mid_decision     money   mid price at the decision
-half_spread      money   half-spread paid, dollars a share
-slippage         money   dollars a share by which the price was worse than the rule's raw price, 0 or more
+half_spread      money   half-spread of the market at the fill, dollars a share; 0 in an auction
+slippage         money   dollars a share by which the price was worse than the rule's raw price, 0 or more; 0 for limits
 rule             name    open, path, limit_touch, limit_improved, stop, stop_gap, auction, nbbo
 ambiguous        flag    one bar reached both the stop and the target: the order of events is not known
 synthetic        flag    booked by reconciliation, not by an execution report

@@ -107,6 +107,8 @@ def on_halt(v: Venue, q: Queue, vs: VenueSymbol, bar: Bar, halted: int) -> None:
 def on_split(v: Venue, q: Queue, ev: Event) -> None:
     """A split at the broker: quantities times the ratio; prices of orders stay as they were (do-not-reduce).
 
+    The day's average volume is in new shares already (brief_venue).
+
     A position keeps the fraction of a share that it is left with, down to a micro. An order keeps whole shares, and
     ends when none is left.
     """
@@ -114,7 +116,6 @@ def on_split(v: Venue, q: Queue, ev: Event) -> None:
     quantity = muldiv(abs(vs.position), ev.ratio, NANO)
     vs.position = quantity if vs.position > 0 else -quantity
     vs.last = muldiv(vs.last, NANO, ev.ratio)
-    vs.adv = muldiv(vs.adv, ev.ratio, NANO)
     i = 0
     while i < vs.live_count:
         o = v.orders[vs.live[i] % MAX_ORDERS]

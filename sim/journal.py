@@ -59,9 +59,10 @@ class Journal:
             self._append("equity", equity(rows))
         self._held = self._symbols(state)["qty"].copy()
 
-    def close_session(self, time: int, state: np.ndarray) -> None:
-        """Write the positions at a session's close, `time` in ns UTC."""
-        self._append("positions", run_tables.positions(time, self._symbols(state), self._names))
+    def close_session(self, time: int, log: np.void) -> None:
+        """Write the positions that the log (a LOG record) has of a session's regular close, `time` in ns UTC."""
+        closing = log["closing"][: len(self._names.symbols)]
+        self._append("positions", run_tables.positions(time, closing, self._names))
 
     def finish(self, time: int, state: np.ndarray, venues: np.ndarray) -> None:
         """Write the orders that were held back, those still open as they are, and the positions at the end."""

@@ -203,6 +203,10 @@ class DailySigma:
                 last[s] = bars.close[known[-1], s]
         self._closes = [*self._closes[-SIGMA_DAYS:], last]
 
+    def restate(self, ratios: np.ndarray) -> None:
+        """Count the closes so far in the shares after a split; `ratios` float64 (S,), new shares for each old one."""
+        self._closes = [closes / ratios for closes in self._closes]
+
     def nanos(self) -> np.ndarray:
         """int64 (S,): root mean square of the log returns, in nanos."""
         if len(self._closes) < 6:

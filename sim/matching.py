@@ -29,7 +29,7 @@ from sim.fills import (
 )
 from sim.latency import identity
 from sim.paths import lay
-from sim.records import Stand
+from sim.records import Rule, Stand
 from sim.types import Bar, Log, Queue, Venue, VenueOrder, VenueSymbol
 
 
@@ -69,7 +69,8 @@ def _lay_path(v: Venue, vs: VenueSymbol, bar: Bar, hurt: int) -> None:
         return
     vs.bar_time = v.minute
     vs.due = NEVER
-    vs.last = bar.open
+    if vs.last == 0:
+        vs.last = bar.open
     begin = max(v.minute, vs.resumed)
     vs.mid = 0
     vs.half = share(bar.open, v.profile.half_spread)
@@ -269,8 +270,9 @@ def _journal(v: Venue, log: Log, vs: VenueSymbol, o: VenueOrder, e: Event, raw: 
     f.mid_fill = raw
     f.mid_arrival = o.mid_arrival
     f.mid_decision = o.mid_decision
-    f.half_spread = vs.half
-    f.slippage = max(o.side * (e.price - raw), 0)
+    bound = rule == Rule.LIMIT_TOUCH or rule == Rule.LIMIT_IMPROVED
+    f.half_spread = vs.half if rule != Rule.AUCTION else 0
+    f.slippage = 0 if bound else max(o.side * (e.price - raw), 0)
     f.rule = rule
     f.ambiguous = ambiguous
     f.exit = 1 if o.role != Role.ENTRY else 0

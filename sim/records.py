@@ -10,7 +10,18 @@ from enum import IntEnum
 
 import numpy as np
 
-from core.kernel.records import CHECK, COMMAND, DECISION, EVENT, MAX_ORDERS, MAX_STRATEGIES, MAX_SYMBOLS, NOTE, ORDER
+from core.kernel.records import (
+    CHECK,
+    COMMAND,
+    DECISION,
+    EVENT,
+    MAX_ORDERS,
+    MAX_STRATEGIES,
+    MAX_SYMBOLS,
+    NOTE,
+    ORDER,
+    SYMBOL,
+)
 
 PATH_POINTS = 16
 LIVE_ORDERS = 16
@@ -91,7 +102,7 @@ VORDER = _record(
 )
 
 VSYMBOL = _record(
-    "halted resumed told last half mid room adv sigma position points cursor due due_order bar_time "
+    "halted resumed told last shown half mid room adv sigma position points cursor due due_order bar_time "
     "open_print close_print tradable hot live_count",
     ("price", _INT, PATH_POINTS),
     ("time", _INT, PATH_POINTS),
@@ -148,4 +159,5 @@ LOG = _record(
     ("notes", NOTE, LOG_ROWS),
     ("orders", CLOSED, LOG_ROWS),
     ("equity", EQUITY, LOG_ROWS),
+    ("closing", SYMBOL, MAX_SYMBOLS),  # the engine's books when the timer of the session's last minute had closed them
 )

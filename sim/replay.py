@@ -60,7 +60,7 @@ def run_session(
         if m < count:
             _open_minute(v, bars, m, start)
             _advance(st, v, q, log, bars, signals, m, start + MINUTE)
-            _close_minute(v)
+            _close_minute(v, bars, m)
             log.tick_minute = m
             log.tick_start = start
             log.tick_phase = minutes[m].phase
@@ -86,11 +86,19 @@ def _open_minute(v: Venue, bars: np.ndarray, m: int, start: int) -> None:
 
 
 @kernel
-def _close_minute(v: Venue) -> None:
-    """No trading until the next minute begins; trailing stops have seen the whole path."""
+def _close_minute(v: Venue, bars: np.ndarray, m: int) -> None:
+    """No trading until the next minute begins; trailing stops have seen the whole path, and the venue the closes.
+
+    A minute that ends in a halt has no close, whatever the data say; the feed will not bring its bar either.
+    """
     v.trading = 0
     for i in range(v.hot_count):
         matching.follow_trails(v, v.symbol[v.hot[i]], v.minute + MINUTE)
+    for s in range(v.symbols):
+        vs = v.symbol[s]
+        vs.shown = 1 if bars[m, s].volume > 0 and vs.halted == 0 else 0
+        if vs.shown != 0:
+            vs.last = bars[m, s].close
 
 
 @kernel
@@ -105,7 +113,7 @@ def _next_message(q: Queue) -> int:
 
 
 @kernel
-def _open_symbol(v: Venue, vs: VenueSymbol, s: Signal, bar: Bar) -> None:
+def _open_symbol(v: Venue, vs: VenueSymbol, s: int, bar: Bar) -> None:
     """Give a symbol with live orders its bar, and its path if one of them could act on it."""
     if matching.touched(v, vs, bar):
         vs.bar = bar
@@ -115,7 +123,7 @@ def _open_symbol(v: Venue, vs: VenueSymbol, s: Signal, bar: Bar) -> None:
 
 
 @kernel
-def _mark_hot(v: Venue, s: Signal) -> None:
+def _mark_hot(v: Venue, s: int) -> None:
     """Let the loop look at a symbol's next match from now on."""
     vs = v.symbol[s]
     if vs.hot == 0 and vs.points > 0:
@@ -146,7 +154,7 @@ def _advance(
         if message <= due and first:
             v.now = message
             slot = messages.pop(q)
-            _give_bars(v, q, log, slot, bars, m)
+            _give_bars(v, q, slot, bars, m)
             _deliver(st, v, q, log, slot)
         elif tick <= due:
             v.now = tick
@@ -158,23 +166,15 @@ def _advance(
 
 
 @kernel
-def _give_bars(v: Venue, q: Queue, log: Log, slot: int, bars: np.ndarray, m: int) -> None:
-    """Before a message reaches the venue: the bar and last price of each symbol that it may set to work."""
+def _give_bars(v: Venue, q: Queue, slot: int, bars: np.ndarray, m: int) -> None:
+    """Before a message reaches the venue: the current bar of each symbol that it may set to work."""
     to = q.to[slot]
     if to == To.VENUE:
-        _give_bar(v, log, bars, m, max(q.commands[slot].symbol, 0))
+        s = max(q.commands[slot].symbol, 0)
+        v.symbol[s].bar = bars[m, s]
     elif to == To.MARKET:
         for s in range(v.symbols):
-            _give_bar(v, log, bars, m, s)
-
-
-@kernel
-def _give_bar(v: Venue, log: Log, bars: np.ndarray, m: int, s: Signal) -> None:
-    """The current bar; and the last one's close, which the venue knows before the feed has brought it to anybody."""
-    vs = v.symbol[s]
-    vs.bar = bars[m, s]
-    if log.tick_time != NEVER and vs.halted == 0 and bars[log.tick_minute, s].volume > 0:
-        vs.last = bars[log.tick_minute, s].close
+            v.symbol[s].bar = bars[m, s]
 
 
 @kernel
@@ -280,9 +280,8 @@ def _tick(st: State, v: Venue, q: Queue, log: Log, bars: np.ndarray, signals: np
     e.t_received = now
     e.t_visible = now
     for s in range(v.symbols):
-        bar = bars[m, s]
-        if bar.volume > 0 and v.symbol[s].halted == 0:
-            v.symbol[s].last = bar.close
+        if v.symbol[s].shown != 0:
+            bar = bars[m, s]
             e.seq = st.run.seq + 1
             e.symbol = s
             e.price = bar.close
@@ -299,13 +298,16 @@ def _tick(st: State, v: Venue, q: Queue, log: Log, bars: np.ndarray, signals: np
         signal = signals[log.signal]
         log.signal += 1
         bar = bars[m, signal.symbol]
-        if signal.minute == m and bar.volume > 0:
+        if signal.minute == m and v.symbol[signal.symbol].shown != 0:
             _signal(st, v, q, log, signal, bar.close, now)
 
 
 @kernel
 def _timer(st: State, v: Venue, q: Queue, log: Log, now: int) -> None:
-    """The minute's timer, and its row of the equity table, which still has the base of the day that it closes."""
+    """The minute's timer, and its row of the equity table, which still has the base of the day that it closes.
+
+    The session's last minute leaves the positions as they are at its close, to agree with that row.
+    """
     t = log.timer_event
     t.kind = EventKind.TIMER
     t.symbol = -1
@@ -316,6 +318,9 @@ def _timer(st: State, v: Venue, q: Queue, log: Log, now: int) -> None:
     _after_step(st, v, q, log, n)
     if log.tick_phase == Phase.REGULAR:
         equity_row(st, log, log.tick_start + MINUTE, base)
+        if log.tick_start + MINUTE == v.session_close:
+            for s in range(v.symbols):
+                log.closing[s] = st.symbols[s]
 
 
 @kernel

@@ -141,6 +141,7 @@ class Replay:
         began = time.perf_counter()
         for done, block in enumerate(self.dataset.blocks()):
             began = self.clock.add("load", began)
+            self.sigma.restate(block.split_ratios)
             if done < warm_up:
                 self.reader.remember(block.bars)
                 self.sigma.add(block.bars)
@@ -164,7 +165,7 @@ class Replay:
         brief_venue(self.desk.venue, block, self.sigma.nanos())
         post_calendar(self.desk.queue, calendar_events(block, self.settings.halts, first))
         self._replay(self.desk, session, int(block.session["post"]))
-        self.journal.close_session(int(block.session["close"]), self.desk.state)
+        self.journal.close_session(int(block.session["close"]), self.desk.log[0])
         self.sigma.add(block.bars)
         self._check()
         self.ended = int(block.session["post"])

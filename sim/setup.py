@@ -97,7 +97,8 @@ def empty_queue(queues: np.ndarray) -> None:
 def brief_venue(venue: np.ndarray, block: SessionBlock, sigma: np.ndarray | None) -> None:
     """Tell the venue what is known of a day beforehand: its hours, liquidity, volatility and official prints.
 
-    `sigma` int64 (S,) nanos of daily volatility, None when no impact is modelled.
+    Average volume is in the day's own shares, after its splits. `sigma` int64 (S,) nanos of daily volatility, None
+    when no impact is modelled.
     """
     v = venue[0]
     v["session"] = block.session["date"]

@@ -6,8 +6,10 @@ decides what that is worth. It is called with a *window* of bars: `warmup` rows 
 that signals are wanted for. Simulation cuts one window a session and live trading cuts the same windows, so
 both see the same numbers to the last bit; memory stays bounded however long the run is.
 
-Whoever calls a strategy rounds its signals before they enter the engine: probabilities to 1e-6, distances
-to the cent and to at least $0.01. A strategy states what it means and rounds nothing.
+A strategy states what it means and rounds nothing. Whoever calls it rounds to nearest, probabilities to 1e-6
+and distances to a millionth of a dollar, and the engine makes order prices of them on the price increment, a cent
+($0.0001 below a dollar): the target never nearer than stated, the stop never further and at least a cent away. A
+target less than a cent from the entry is refused (price_increment).
 """
 
 from __future__ import annotations

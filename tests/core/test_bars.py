@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.bars import FIELDS, Bars
+from core.bars import FIELDS, Auctions, Bars, CorporateAction, SessionBlock
 from core.calendar import MINUTE, sessions
 from core.errors import InputError
 
@@ -124,3 +124,31 @@ def test_frames_that_are_no_bars_are_refused(damage, problem):
     damage(frames)
     with pytest.raises(InputError, match=problem):
         Bars.from_frames(frames)
+
+
+def test_bars_before_a_split_are_counted_in_new_shares():
+    bars = some_bars()
+    after = bars.restated(np.array([4.0, 0.125]))
+    for field in ("open", "high", "low", "close"):
+        np.testing.assert_array_equal(getattr(after, field)[:, 0], getattr(bars, field)[:, 0] / 4)
+        np.testing.assert_array_equal(getattr(after, field)[:, 1], getattr(bars, field)[:, 1] * 8)
+    np.testing.assert_array_equal(after.volume, bars.volume * [4, 0.125])
+    np.testing.assert_array_equal(after.time, bars.time)
+    assert np.isnan(after.close[2, 1])
+    assert bars.close[0, 0] == 100
+
+
+def test_without_a_split_bars_stay_the_same_memory():
+    bars = some_bars()
+    assert bars.restated(np.ones(2)) is bars
+
+
+def test_the_splits_of_a_session_multiply():
+    bars, day, none = some_bars(), 20_518, np.full(2, np.nan)
+    actions = (
+        CorporateAction("BBB", day, "split", 3, 1, 0, day),
+        CorporateAction("BBB", day + 1, "split", 1, 2, 0, day + 1),
+        CorporateAction("AAA", day, "dividend", 1, 1, 250_000, day),
+    )
+    block = SessionBlock(np.void(b""), bars, None, None, none, actions, Auctions(none, none, none, none))
+    assert block.split_ratios.tolist() == [1, 1.5]

@@ -1,4 +1,4 @@
-"""Datasets: the same blocks from every layout, quotes in force, average volume, reading ahead."""
+"""Datasets: the same blocks from every layout, longer bars, what is refused, reading ahead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -16,79 +15,22 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from core.bars import FIELDS, SessionBlock
-from core.calendar import MINUTE, SECOND, as_date, day_number, sessions
+from core.calendar import MINUTE, as_date, sessions
 from core.datasets import About, Dataset, SessionTables, convert, write_dataset
 from core.errors import InputError
-
-UTC_NS = pa.timestamp("ns", "UTC")
-SYMBOLS = ("AAA", "BBB", "CCC")
-START, END = date(2025, 11, 25), date(2025, 12, 1)  # three whole sessions around one that closes early
+from tests.core.made_data import (
+    END,
+    START,
+    SYMBOLS,
+    action_table,
+    assert_same_blocks,
+    bar_rows,
+    blocks,
+    save,
+)
 
 real = Path(os.environ.get("SEATRIAL_MARKET_DATA", Path(__file__).parents[3] / "shared/data/us-minute-2013-10"))
 needs_real_data = pytest.mark.skipif(not (real / "bars.parquet").exists(), reason="no recorded market data")
-
-
-def bar_rows(session: np.void, minutes: list[int], symbols=SYMBOLS, seed: int = 0) -> pa.Table:
-    """Rows sorted by (timestamp, symbol) at these minutes from the open, every price different."""
-    rng = np.random.default_rng([seed, int(session["date"])])
-    count = len(minutes) * len(symbols)
-    low = np.round(50 + 10 * rng.random(count), 2)
-    middle = np.round(low + rng.random((2, count)), 2)
-    return pa.table(
-        {
-            "symbol": pa.array(list(symbols) * len(minutes)),
-            "timestamp": pa.array(np.repeat(session["open"] + np.array(minutes, np.int64) * MINUTE, len(symbols))).cast(
-                UTC_NS
-            ),
-            "open": middle[0],
-            "high": np.maximum(*middle) + 0.01,
-            "low": low,
-            "close": middle[1],
-            "volume": rng.integers(0, 10_000, count),
-        }
-    )
-
-
-@pytest.fixture(scope="module")
-def calendar() -> np.ndarray:
-    return sessions(START, END)
-
-
-@pytest.fixture(scope="module")
-def sparse(calendar) -> pa.Table:
-    """Four sessions in the order of time: pre-market, missing minutes, late trading."""
-    rng = np.random.default_rng(5)
-    parts = []
-    for session in calendar:
-        length = int(session["post"] - session["open"]) // MINUTE
-        rows = bar_rows(session, list(range(-10, length)))
-        parts.append(rows.filter(pa.array(rng.random(rows.num_rows) < 0.7)))
-    return pa.concat_tables(parts)
-
-
-def blocks(path: Path, **choice) -> list[SessionBlock]:
-    return list(Dataset.open(path, **choice).blocks())
-
-
-def assert_same_blocks(left: list[SessionBlock], right: list[SessionBlock]) -> None:
-    assert len(left) == len(right)
-    for one, other in zip(left, right, strict=True):
-        assert one.session == other.session
-        assert one.bars.symbols == other.bars.symbols
-        for name in ("time", *FIELDS, "regular", "session"):
-            np.testing.assert_array_equal(getattr(one.bars, name), getattr(other.bars, name), err_msg=name)
-        np.testing.assert_array_equal(one.adv, other.adv)
-        assert (one.bid is None) == (other.bid is None)
-        if one.bid is not None:
-            np.testing.assert_array_equal(one.bid, other.bid)
-            np.testing.assert_array_equal(one.ask, other.ask)
-
-
-def save(table: pa.Table, path: Path, **options) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, **options)
-    return path
 
 
 def test_every_regular_minute_and_the_extended_ones_with_a_bar(sparse, tmp_path):
@@ -209,158 +151,6 @@ def test_a_session_without_data_is_passed_over(sparse, calendar, tmp_path):
     holed = Dataset.open(save(sparse.filter(pc.invert(gone)), tmp_path / "holed.parquet"))
     assert holed.sessions["date"].tolist() == np.delete(whole.sessions["date"], 1).tolist()
     assert len(list(holed.blocks())) == 3
-
-
-def quotes_of(rows: list[tuple[str, int, float, float]]) -> pa.Table:
-    symbols, times, bids, asks = zip(*rows, strict=True)
-    size = [100] * len(rows)
-    columns = {"symbol": symbols, "timestamp": pa.array(times, pa.int64()).cast(UTC_NS)}
-    return pa.table({**columns, "bid_price": bids, "bid_size": size, "ask_price": asks, "ask_size": size})
-
-
-@pytest.fixture
-def with_quotes(calendar, tmp_path) -> Path:
-    """One session of two symbols, with quotes before, at and between the starts of its bars."""
-    session = calendar[0]
-    source = tmp_path / "source"
-    save(bar_rows(session, list(range(4)), ("AAA", "BBB")), source / "bars.parquet")
-    opens = int(session["open"])
-    rows = [
-        ("AAA", opens - MINUTE, 10.0, 10.1),
-        ("BBB", opens + SECOND, 20.0, 20.2),
-        ("AAA", opens + MINUTE, 10.2, 10.3),
-        ("BBB", opens + MINUTE + 1, 0.0, 20.3),
-        ("AAA", opens + MINUTE + 5, 10.5, 10.4),
-        ("AAA", opens + 2 * MINUTE - 1, 10.4, 10.4),
-        ("AAA", opens + 2 * MINUTE - 1, 10.4, 10.5),
-        ("BBB", opens + 3 * MINUTE, 20.4, 20.3),
-        ("ZZZ", opens + 3 * MINUTE, 1.0, 2.0),
-        ("AAA", int(session["post"]), 1.0, 2.0),
-    ]
-    save(quotes_of(rows), source / "quotes.parquet")
-    return source
-
-
-def test_a_quote_is_in_force_from_its_time_on(with_quotes):
-    (block,) = blocks(with_quotes)
-    none = np.nan
-    np.testing.assert_array_equal(block.bid[:4], [[10, none], [10.2, 20], [10.4, none], [10.4, none]])
-    np.testing.assert_array_equal(block.ask[:4], [[10.1, none], [10.3, 20.2], [10.5, 20.3], [10.5, none]])
-    np.testing.assert_array_equal(block.bid[4:, 0], 10.4)
-
-
-def test_quotes_survive_conversion_with_their_sizes(with_quotes, tmp_path):
-    folder = convert(with_quotes / "bars.parquet", tmp_path / "out")
-    assert_same_blocks(blocks(folder), blocks(with_quotes))
-    (file,) = (folder / "quotes").iterdir()
-    table = pq.read_table(file)
-    assert table.num_rows == 9  # and not the one of ZZZ, which has no bars
-    assert set(table["ask_size"].to_pylist()) == {100}
-
-
-@pytest.mark.parametrize(
-    ("row", "problem"),
-    [
-        (("AAA", 5, -1.0, 10.0), "is no price"),
-        (("AAA", 5, float("nan"), 10.0), "is no price"),
-        (("AAA", -2 * 60, 10.0, 10.1), "earlier than the one before it"),
-    ],
-)
-def test_impossible_quotes_are_refused(with_quotes, calendar, row, problem):
-    symbol, seconds, bid, ask = row
-    path = with_quotes / "quotes.parquet"
-    more = quotes_of([(symbol, int(calendar["open"][0]) + seconds * SECOND, bid, ask)])
-    table = pa.concat_tables([pq.read_table(path), more.cast(pq.read_schema(path))])
-    save(table, path)
-    with pytest.raises(InputError, match=rf"quotes.parquet row 10 \(AAA.*{problem}"):
-        blocks(with_quotes)
-
-
-def daily_table(rows: list[tuple[str, date, int]]) -> pa.Table:
-    symbols, days, volumes = zip(*rows, strict=True)
-    return pa.table({"symbol": symbols, "date": pa.array(days, pa.date32()), "volume": volumes})
-
-
-def action_table(rows: list[tuple]) -> pa.Table:
-    schema = pa.schema(
-        [
-            ("symbol", pa.string()),
-            ("ex_date", pa.date32()),
-            ("kind", pa.string()),
-            ("ratio", pa.string()),
-            ("amount", pa.decimal128(20, 6)),
-            ("pay_date", pa.date32()),
-        ]
-    )
-    return pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema)
-
-
-def test_average_volume_counts_twenty_sessions_before(sparse, tmp_path):
-    before = sessions(date(2025, 10, 1), date(2025, 11, 24))["date"][-25:]
-    history = [("AAA", as_date(day), 1000 + n) for n, day in enumerate(before)]
-    history += [("AAA", START, 10**9), ("BBB", as_date(before[-1]), 500)]
-    save(daily_table(history), tmp_path / "daily.parquet")
-    save(sparse, tmp_path / "bars.parquet")
-    found = blocks(tmp_path)
-    volume = [np.nansum(block.bars.volume, axis=0) for block in found]
-    aaa, bbb, ccc = found[0].adv
-    assert aaa == np.mean(1000 + np.arange(5, 25))
-    assert bbb == 500
-    assert np.isnan(ccc)
-    aaa, bbb, ccc = found[1].adv
-    assert aaa == pytest.approx(np.mean([*(1000 + np.arange(6, 25)), volume[0][0]]))
-    assert bbb == pytest.approx((500 + volume[0][1]) / 2)
-    assert ccc == volume[0][2]
-
-
-def test_actions_come_on_their_ex_date_and_restate_average_volume(sparse, calendar, tmp_path):
-    second, third = (as_date(day) for day in calendar["date"][1:3])
-    rows = [
-        ("BBB", second, "dividend", None, Decimal("0.25"), third),
-        ("AAA", second, "split", "4/1", None, None),
-        ("ZZZ", second, "split", "2/1", None, None),
-    ]
-    plain = blocks(save(sparse, tmp_path / "plain/bars.parquet"))
-    save(sparse, tmp_path / "bars.parquet")
-    save(action_table(rows), tmp_path / "actions.parquet")
-    found = blocks(tmp_path / "bars.parquet")
-    assert [len(block.actions) for block in found] == [0, 2, 0, 0]
-    split, dividend = found[1].actions
-    assert (split.symbol, split.kind, split.numerator, split.denominator) == ("AAA", "split", 4, 1)
-    assert (dividend.symbol, dividend.kind, dividend.amount) == ("BBB", "dividend", 250_000)
-    assert (dividend.ex_date, dividend.pay_date) == (day_number(second), day_number(third))
-    np.testing.assert_array_equal(found[1].adv, plain[1].adv * [4, 1, 1])
-    first, second_volume = (np.nansum(block.bars.volume, axis=0) for block in plain[:2])
-    np.testing.assert_allclose(found[2].adv, (first * [4, 1, 1] + second_volume) / 2)
-
-
-def test_an_action_on_a_day_without_data_comes_with_the_next(sparse, tmp_path):
-    thanksgiving = date(2025, 11, 27)
-    save(sparse, tmp_path / "bars.parquet")
-    save(action_table([("AAA", thanksgiving, "split", "1/8", None, None)]), tmp_path / "actions.parquet")
-    assert [len(block.actions) for block in blocks(tmp_path / "bars.parquet")] == [0, 0, 1, 0]
-
-
-def test_auction_prints_are_found_by_day_and_symbol(sparse, tmp_path):
-    save(sparse, tmp_path / "bars.parquet")
-    save(
-        pa.table(
-            {
-                "symbol": ["CCC"],
-                "date": pa.array([START], pa.date32()),
-                "open_price": [50.5],
-                "open_volume": [1000],
-                "close_price": pa.array([None], pa.float64()),
-                "close_volume": [2000],
-            }
-        ),
-        tmp_path / "auctions.parquet",
-    )
-    first, second, *_ = blocks(tmp_path / "bars.parquet")
-    np.testing.assert_array_equal(first.auctions.open_price, [np.nan, np.nan, 50.5])
-    np.testing.assert_array_equal(first.auctions.close_price, [np.nan] * 3)
-    np.testing.assert_array_equal(first.auctions.close_volume, [np.nan, np.nan, 2000])
-    assert np.isnan(second.auctions.open_price).all()
 
 
 def test_longer_bars_are_recognised(calendar, tmp_path):

@@ -160,7 +160,12 @@ class Engine(RuleBasedStateMachine):
     def nothing_is_broken(self) -> None:
         if hasattr(self, "pair"):
             assert self.pair.kernel.broken() == 0
+
+    def teardown(self) -> None:
+        """Whatever the steps have left compares too; every order once, as its place is not used again in a story."""
+        if hasattr(self, "pair"):
             self.pair.everything()
+            self.pair.all_orders()
 
 
 Engine.TestCase.settings = settings(

@@ -13,31 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from seatrial import cli
-
-START = [sys.executable, "-c", "from seatrial.cli import main; main()"]
-ROOT = Path(__file__).parents[2]
-COMMANDS = ("run", "scenarios", "replay", "screen", "check-strategy", "synth", "doctor")
-THREE_DAYS = ("--set", "data.end=2025-11-12")
-HEAVY = {"numpy", "pandas", "numba", "pyarrow", "scipy", "pydantic", "vectorbt", "alpaca", "exchange_calendars"}
-
-EXPECTING = """
-schema = 1
-name = "expecting"
-proves = "Something that is not so."
-[data]
-bars = "data/us10-4w"
-end = 2025-11-12
-[strategies.breakout]
-use = "core.strategies.breakout:Breakout"
-[[expect]]
-metric = "fills"
-equals = 0
-[[expect]]
-never = "entry_submitted"
-"""
+from tests.seatrial.shell import COMMANDS, EXPECTING, HEAVY, ROOT, START, THREE_DAYS, seatrial
 
 SLOW = """
 import time
@@ -50,42 +27,6 @@ class Slow:
         Path("signalling").touch()
         time.sleep(60)
 """
-
-
-def seatrial(*words, cwd, **environment):
-    """Run the command line in a process of its own."""
-    variables = os.environ | {"PYTHONPATH": str(ROOT)} | environment
-    return subprocess.run([*START, *words], cwd=cwd, env=variables, capture_output=True, text=True, timeout=280)
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A working folder with one run of three days, and what its command printed."""
-    folder = tmp_path_factory.mktemp("place")
-    (folder / "expecting.toml").write_text(EXPECTING)
-    done = seatrial("run", "breakout-4w", *THREE_DAYS, "--json", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder, done
-
-
-@pytest.fixture
-def invoke(monkeypatch, tmp_path):
-    """Run a command in this process and in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return lambda *words: CliRunner().invoke(cli.app, list(words))
-
-
-@pytest.fixture
-def leave(monkeypatch, tmp_path, capsys):
-    """Run `main` in this process and in an empty folder: exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        with pytest.raises(SystemExit) as exit_:
-            cli.main(words)
-        return exit_.value.code, *capsys.readouterr()
-
-    return run
 
 
 # Help
@@ -304,105 +245,3 @@ def test_a_full_disk_or_closed_folder_is_bad_input(leave, monkeypatch):
     monkeypatch.setattr("core.config.bundled", refuse)
     code, _, error = leave("scenarios")
     assert (code, error) == (2, "runs: permission denied. See to it, or name another place.\n")
-
-
-# The other commands
-
-
-def test_scenarios_lists_what_each_proves(invoke):
-    listed = json.loads(invoke("scenarios", "--json").stdout)["scenarios"]
-    assert {"breakout-4w", "momentum-4w"} <= {scenario["name"] for scenario in listed}
-    printed = " ".join(invoke("scenarios").stdout.split())
-    for scenario in listed:
-        assert scenario["name"] in printed
-        assert scenario["proves"] in printed
-
-
-def test_replay_finds_a_run_identical(place, invoke):
-    folder, done = place
-    decisions = json.loads(done.stdout)["decisions"]
-    again = invoke("replay", str(folder / "runs/breakout-4w-001"))
-    assert (again.exit_code, again.stdout) == (0, f"identical over {decisions} decisions\n")
-
-
-def test_replay_shows_the_first_divergence(place, invoke):
-    folder, _ = place
-    shutil.copytree(folder / "runs/breakout-4w-001", "changed")
-    config = Path("changed/config.toml")
-    config.write_text(re.sub(r"(?m)^seed = 1$", "seed = 2", config.read_text()))
-    done = invoke("replay", "changed")
-    assert done.exit_code == 1
-    assert re.match(r"first divergence: \w+\.parquet row \d+, \w+: recorded .+, now .+\n", done.stdout)
-    as_json = invoke("replay", "changed", "--json")
-    result = json.loads(as_json.stdout)
-    assert (as_json.exit_code, result["identical"]) == (1, False)
-    assert set(result["divergence"]) == {"table", "row", "column", "recorded", "repeated"}
-
-
-def test_the_oracle_keeps_the_same_books(place, invoke):
-    folder, _ = place
-    done = invoke("replay", str(folder / "runs/breakout-4w-001"), "--oracle", "--json")
-    result = json.loads(done.stdout)
-    assert done.exit_code == 0
-    assert result["oracle"]["agrees"]
-    assert 0 <= result["oracle"]["max_cash_difference"] <= result["oracle"]["tolerance"]
-
-
-def test_a_made_market_can_be_screened_checked_and_traded(place, invoke):
-    made = invoke("synth", "data/small", "--sessions", "4", "--symbols", "2", "--seed", "5")
-    assert made.exit_code == 0
-    assert "34/34 sessions" in made.stderr, "thirty sessions of history come before"
-    breakout = "core.strategies.breakout:Breakout"
-    checked = invoke("check-strategy", breakout, "--bars", "data/small", "--set", "lookback=30", "--json")
-    assert checked.exit_code == 0, checked.stdout
-    assert json.loads(checked.stdout)["symbols"] == 2
-    screened = invoke(
-        "screen", breakout, "--grid", "lookback=20,40", "--bars", "data/small", "--out", "s.html", "--json"
-    )
-    assert screened.exit_code == 0
-    settings = json.loads(screened.stdout)["settings"]
-    assert sorted(setting["lookback"] for setting in settings) == [20, 40]
-    assert "<html" in Path("s.html").read_text()[:200]
-    traded = invoke("run", "breakout-4w", "--bars", "data/small", "--no-report", "--json")
-    assert json.loads(traded.stdout)["bars"] > 2_000
-
-
-def test_a_strategy_that_reads_the_future_fails_its_check(place, invoke):
-    Path("seer.py").write_text(
-        "import numpy as np\nfrom core.strategies.contract import Signals\n"
-        "class Seer:\n    name, model_version, warmup = 'seer', '1', 5\n"
-        "    def signals(self, bars):\n"
-        "        shape = bars.close.shape\n"
-        "        rising = np.nan_to_num(bars.close[-1:] > bars.close)\n"
-        "        p = np.where(rising, 0.7, np.nan)\n"
-        "        one = np.ones(shape)\n"
-        "        return Signals(p, one, one, np.ones(shape, np.int8), one, np.zeros(shape, bool))\n"
-    )
-    done = invoke("check-strategy", "seer:Seer")
-    assert done.exit_code == 1
-    assert "FAILED look-ahead" in done.stdout
-
-
-def test_doctor_is_quick_and_finds_this_installation_fit(tmp_path):
-    script = """
-import sys
-from seatrial.cli import main
-try:
-    main(["doctor", "--json"])
-finally:
-    print(sorted({"pandas", "vectorbt", "alpaca"} & set(sys.modules)), file=sys.stderr)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.stderr == "[]\n"
-    report = json.loads(done.stdout)
-    assert done.returncode == 0
-    assert report["ok"]
-    subjects = [check["subject"] for check in report["checks"]]
-    assert subjects == ["seatrial", "python", "packages", "calendar", "engine", "data", "runs"]
-    assert list(tmp_path.iterdir()) == []

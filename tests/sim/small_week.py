@@ -139,6 +139,7 @@ class Week:
         self.desk = new_desk(self.settings, SYMBOLS, STRATEGIES, FIRST_DAY)  # type: ignore[arg-type]
         self.flush_often = flush_often
         self.flushes = 0
+        self.closings: list[np.ndarray] = []
         self._parts: dict[str, list[np.ndarray]] = {name: [] for name in TABLES}
 
     def play(self, blocks: Iterable[SessionBlock]) -> Week:
@@ -159,6 +160,7 @@ class Week:
             self._empty()
             done = replay.run_session(desk.state, desk.venue, desk.queue, desk.log, *arrays, done, end)
             self._take()
+        self.closings.append(log["closing"][: len(SYMBOLS)].copy())
         assert int(desk.state[0]["run"]["broken"]) == 0
         assert invariants.broken(desk.state) == 0
 

@@ -272,7 +272,8 @@ def test_a_split_is_of_what_was_held_before_it(run: Run) -> None:
 def test_positions_are_written_at_every_close_and_at_the_end(run: Run) -> None:
     run.state["symbols"]["qty"][0, 2] = -MICRO
     run.state["symbols"]["qty"][0, len(SYMBOLS)] = MICRO  # beyond the run's symbols
-    run.journal.close_session(TIME - 1, run.state)
+    run.log["closing"][:] = run.state["symbols"][0]
+    run.journal.close_session(TIME - 1, run.log)
     run.state["symbols"]["qty"][0, 2] = 0
     run.state["symbols"]["realized"][0, 2] = 5
     run.finish()

@@ -10,7 +10,8 @@ from core.kernel.kinds import EventKind
 from core.kernel.units import NANO
 from sim.latency import delay, identity
 from sim.records import PROFILE
-from tests.sim.floor import Floor, buy, flat
+from tests.sim.floor import Floor, flat
+from tests.sim.floor_orders import buy
 
 BASE = 250_000_000
 COUNT = 4_000

@@ -17,6 +17,8 @@ from core.kernel.records import MAX_ORDERS
 from core.kernel.units import MINUTE, SECOND
 from sim.market import integer_bars
 from sim.records import Rule
+from tests.sim.floor import Floor, flat
+from tests.sim.floor_orders import IDLE, price
 from tests.sim.small_week import SYMBOLS, Week, market, without_future
 
 PROFILES = [
@@ -92,6 +94,16 @@ def test_engine_and_venue_end_with_the_same_books(week: Week) -> None:
     assert int(week.desk.queue[0]["count"]) == 0, "a message was never delivered"
 
 
+def test_the_positions_of_a_close_are_those_of_its_equity_row_and_not_of_the_evening(week: Week) -> None:
+    equity = week.table("equity")
+    days = equity["time"] // (24 * 60 * MINUTE)
+    last = [equity[days == day][-1] for day in np.unique(days)]
+    assert [row["net"] for row in last] == [closing["value"].sum() for closing in week.closings]
+    assert any(row["net"] != 0 for row in last)
+    evening = week.desk.state[0]["symbols"][: len(SYMBOLS)]
+    assert (week.closings[-1]["last_bar"] < evening["last_bar"]).any()
+
+
 def test_orders_that_have_ended_ended_alike_on_both_sides(week: Week) -> None:
     rows = week.table("orders")
     engine, venue = rows["engine"], rows["venue"]
@@ -100,6 +112,17 @@ def test_orders_that_have_ended_ended_alike_on_both_sides(week: Week) -> None:
     ends = {OrderStatus.FILLED: "filled_at", OrderStatus.CANCELED: "canceled", OrderStatus.EXPIRED: "expired"}
     for status, ended in ends.items():
         assert ((engine["status"] == status) == (venue[ended] > 0)).all()
+
+
+def test_a_bar_is_seen_if_its_minute_does_not_end_in_a_halt_however_late_the_feed() -> None:
+    """The close of the second minute, $90, is one if the halt comes after it, and none if it resumes with its end."""
+    bars = [flat(100), flat(90)]
+    before, after = ((70, 120), 100), ((120.2, 180), 90)
+    for halt, close in (before, after):
+        for feed in ("0ms", "500ms"):
+            floor = Floor(feed_latency=feed).day(bars, halts=[halt])
+            assert price(floor.desk.venue["symbol"][0, IDLE]["last"]) == close
+            assert int(floor.desk.log[0]["bars"]) == (2 if close == 90 else 1)
 
 
 # -- time ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,29 @@
+"""The compiled venue and its twin agree on every execution, all news, every order's end and the books, over random days.
+
+`SEATRIAL_VENUE_SEEDS` sets the dose: three days of one symbol each, with up to forty orders a day.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+
+from tests.twin import venue_days
+from tests.twin.venue_days import EVERYTHING
+
+SEEDS = int(os.environ.get("SEATRIAL_VENUE_SEEDS", 1_000))
+SEEDS_A_TASK = 20
+
+
+@pytest.mark.timeout(0)
+def test_the_venue_and_its_twin_agree_and_everything_is_reached() -> None:
+    """One difference fails with its seed, what differs and both values; no rule, end or refusal is left out."""
+    marks = venue_days.run(0)  # compiles once, before the workers load it
+    tasks = range(0, SEEDS, SEEDS_A_TASK)
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        for reached in pool.map(venue_days.many, tasks, [SEEDS_A_TASK] * len(tasks)):
+            marks |= reached
+    assert EVERYTHING - marks == set()
