@@ -94,6 +94,11 @@ class SignalReader:
         self.warmup = max(s.warmup for s in strategies)
         self._history: Bars | None = None
 
+    def restate(self, ratios: np.ndarray) -> None:
+        """Before a session with splits: the history in the shares after them; ratios float64 (S,)."""
+        if self._history is not None:
+            self._history = self._history.restated(ratios)
+
     def remember(self, bars: Bars) -> Bars:
         """Add a session's bars to the history; returns what was remembered with the session after it."""
         whole = bars if self._history is None else Bars.concat([self._history, bars])

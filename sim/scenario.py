@@ -142,6 +142,7 @@ class Replay:
         for done, block in enumerate(self.dataset.blocks()):
             began = self.clock.add("load", began)
             self.sigma.restate(block.split_ratios)
+            self.reader.restate(block.split_ratios)
             if done < warm_up:
                 self.reader.remember(block.bars)
                 self.sigma.add(block.bars)
