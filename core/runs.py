@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -32,8 +32,8 @@ import pyarrow.parquet as pq
 from core.errors import InputError
 from core.run_schema import COLUMNS, DICTIONARY, OPTIONAL_TABLES, RUN_KEYS, SCHEMA_VERSION, TABLES
 
-ROW_GROUP = 65_536
-QUEUE_BATCHES = 32
+ROW_GROUP = 32_768
+QUEUE_BATCHES = 8
 
 _GIVE_RUN = "Give the folder that a run was written to."
 
@@ -217,6 +217,12 @@ class Run:
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows of a table, or only the named columns, with the published types."""
         return _read_table(self.path, name, columns)
+
+    def parts(self, name: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """The named columns of a table a row group at a time, for tables that are too long to hold."""
+        with pq.ParquetFile(self.path / f"{name}.parquet") as file:
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, columns=list(columns)).select(list(columns))
 
 
 def _assert_publishable(table: str, schema: pa.Schema) -> None:

@@ -6,13 +6,14 @@ Reports compute in floats; money stays exact in the run's files. A null is NaN, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from core.runs import Run
 from reports.formats import NEVER
 
 Floats = npt.NDArray[np.float64]
@@ -57,26 +58,41 @@ class Labels:
         return sorted(found, key=lambda item: (-item[1], item[0]))
 
 
-def floats(table: pa.Table, name: str) -> Floats:
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A table on disk, read a column at a time: Arrow's decimals and texts take several times our memory."""
+
+    run: Run
+    name: str
+
+    def __getitem__(self, column: str) -> pa.ChunkedArray:
+        return self.run.table(self.name, [column])[column]
+
+
+Columns: TypeAlias = "pa.Table | Stored"
+
+
+def floats(table: Columns, name: str) -> Floats:
     """float64[n] of a money, factor or integer column; null is NaN."""
     return _numbers(table[name], pa.float64(), np.nan)
 
 
-def times(table: pa.Table, name: str) -> Times:
+def times(table: Columns, name: str) -> Times:
     """int64[n] nanoseconds UTC; null is `NEVER`."""
     return _numbers(pc.cast(table[name], pa.timestamp("ns", "UTC")), pa.int64(), NEVER)
 
 
-def flags(table: pa.Table, name: str) -> Bools:
+def flags(table: Columns, name: str) -> Bools:
     """bool[n]; null is False."""
     return np.asarray(_numbers(table[name], pa.int8(), 0), np.bool_)
 
 
-def labels(table: pa.Table, name: str) -> Labels:
+def labels(table: Columns, name: str) -> Labels:
     """A text column as codes, in order of first appearance."""
-    if not table.num_rows:
+    column = table[name]
+    if not len(column):
         return Labels(np.zeros(0, np.int64), ())
-    encoded = _joined(pc.cast(table[name], pa.string())).dictionary_encode()
+    encoded = _joined(pc.cast(column, pa.string())).dictionary_encode()
     return Labels(_numbers(encoded.indices, pa.int64(), -1), tuple(encoded.dictionary.to_pylist()))
 
 

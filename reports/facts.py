@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from core.run_arrays import count_array
 from core.runs import Run
-from reports.columns import Bools, Codes, Floats, Labels, Times, flags, floats, labels, rows_of, times
+from reports.columns import Bools, Codes, Floats, Labels, Stored, Times, flags, floats, labels, rows_of, times
 from reports.formats import NEVER
 from reports.statistics import by_session, group_starts, local_days, ratio
 from reports.trades import MICROS, Flows, Trades, round_trips
@@ -167,8 +167,7 @@ class Facts:
     @cached_property
     def equity(self) -> Equity:
         """The equity table; daily results are from close to close."""
-        names = "time equity unit_value high_water_mark drawdown day_start_equity gross net mode stale"
-        table = self.source.table("equity", names.split())
+        table = Stored(self.source, "equity")
         time, equity, unit = times(table, "time"), floats(table, "equity"), floats(table, "unit_value")
         days = local_days(time)
         starts = group_starts(days)
@@ -191,9 +190,7 @@ class Facts:
     @cached_property
     def decisions(self) -> Decisions:
         """The decisions table."""
-        plain = "intent_id time strategy symbol side action p stop price_ref equity_ref kelly_full"
-        rest = "qty verdict refusal_codes binding"
-        table = self.source.table("decisions", [*plain.split(), *FACTORS, *CAPS, *rest.split()])
+        table = Stored(self.source, "decisions")
         return Decisions(
             table["intent_id"],
             times(table, "time"),
@@ -218,9 +215,7 @@ class Facts:
     def checks(self) -> Checks:
         """The checks table."""
         names = "intent_id time check measured limit use result"
-        table = self.source.table("checks", names.split())
-        tight = ~labels(table, "result").among("pass") | (floats(table, "use") >= self.near)
-        table = table.take(count_array(np.flatnonzero(tight)))
+        table = pa.concat_tables(self._tight(part) for part in self.source.parts("checks", names.split()))
         return Checks(
             rows_of(table["intent_id"], self.decisions.intent),
             times(table, "time"),
@@ -231,6 +226,11 @@ class Facts:
             labels(table, "result"),
         )
 
+    def _tight(self, checks: pa.Table) -> pa.Table:
+        """The rows that did not pass, or nearly not."""
+        tight = ~labels(checks, "result").among("pass") | (floats(checks, "use") >= self.near)
+        return checks.take(count_array(np.flatnonzero(tight)))
+
     @cached_property
     def _order_ids(self) -> pa.ChunkedArray:
         return self.source.table("orders", ["client_order_id"])["client_order_id"]
@@ -238,8 +238,7 @@ class Facts:
     @cached_property
     def orders(self) -> Orders:
         """The orders table."""
-        names = "intent_id symbol role type status qty filled_qty submitted_at filled_at"
-        table = self.source.table("orders", names.split())
+        table = Stored(self.source, "orders")
         return Orders(
             rows_of(table["intent_id"], self.decisions.intent),
             labels(table, "symbol"),
@@ -255,8 +254,7 @@ class Facts:
     @cached_property
     def fills(self) -> Fills:
         """The fills table."""
-        names = "client_order_id symbol side qty price fee time mid_fill mid_arrival mid_decision slippage"
-        table = self.source.table("fills", [*names.split(), "rule", "ambiguous", "synthetic"])
+        table = Stored(self.source, "fills")
         return Fills(
             rows_of(table["client_order_id"], self._order_ids),
             labels(table, "symbol"),

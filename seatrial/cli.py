@@ -63,6 +63,8 @@ def front(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and leave with its exit code."""
+    if sys.platform == "linux":
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")  # gives back what it no longer needs
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     try:
