@@ -15,7 +15,11 @@ from core.settings.scenario import Settings
 BPS = Decimal(NANO) / 10_000
 REGIMES = {"none": Regime.NONE, "legacy_pdt": Regime.LEGACY_PDT, "intraday_margin": Regime.INTRADAY_MARGIN}
 QUERY_TRIES = 5
-QUERY_STEP = 1_000_000_000
+QUERY_STEP = 1_000_000_000  # ns until an order of unknown fate is asked for again, doubled each time
+UNKNOWN_DEADLINE = 300_000_000_000  # ns after which its fate is a case for the operator
+RECONCILE_WAIT = 60_000_000_000  # ns until a reconciliation is asked for again, doubled each time
+CLOCK_LIMIT = 2_000_000_000  # ns that the clock may jump forward unpunished
+DRIFT_TOLERANCE = Decimal("0.01")  # of equity, between our buying power and the broker's
 REJECT_STORM = 5
 
 
@@ -55,6 +59,12 @@ def engine_config(settings: Settings, symbols: int, day: date) -> np.void:
         "trips_day": breaker.trips_per_day,
         "query_tries": QUERY_TRIES,
         "query_step": QUERY_STEP,
+        "unknown_deadline": UNKNOWN_DEADLINE,
+        "reconcile_wait": RECONCILE_WAIT,
+        "clock_limit": CLOCK_LIMIT,
+        "drift_tolerance": nanos(DRIFT_TOLERANCE),
+        "slow_after": breaker.slow_after,
+        "silence": breaker.silence,
         "reject_storm": REJECT_STORM,
         "seed": settings.seed,
         "symbols": symbols,
@@ -80,7 +90,6 @@ def _risk(settings: Settings) -> dict[str, int]:
         "orders_day": risk.orders_per_day,
         "repeat_limit": risk.repeat_limit,
         "day_trade_budget": risk.day_trade_budget,
-        "require_stop": risk.require_stop,
         "stale_after": risk.stale_after,
         "stale_share": nanos(risk.stale_feed_share),
         "protect_within": risk.protect_within,

@@ -119,6 +119,11 @@ def _reject_storm(note: Note, symbol: str) -> Reading:
 
 
 def _stale_data(note: Note, symbol: str) -> Reading:
+    """Of the whole feed, or of one symbol when no condition is named."""
+    if note.metric != Condition.FEED_STALE:
+        age, limit = note.value / SECOND, note.limit / SECOND
+        detail = f"The newest bar of {symbol} is {age:.0f} s old, or its quote is crossed: its mark is frozen."
+        return Reading("data_age", "freeze the mark, hold market orders", detail, age, limit)
     detail = f"{note.value} of {note.limit} symbols that traded today have had no bar for too long."
     if note.limit == 0:
         detail = "No symbol has had a bar since the session began."
@@ -213,18 +218,56 @@ def _operator(note: Note, symbol: str) -> Reading:
     return Reading(name, "obey", f"Operator: {words}{where}.")
 
 
+_ALERTS = {
+    Condition.FEED_DOWN: "The data feed is down.",
+    Condition.STREAM_DOWN: "The trade stream is down.",
+    Condition.TRIPS: "Circuit breakers have tripped too often today.",
+}
+
+
 def _alert(note: Note, symbol: str) -> Reading:
+    """A condition has begun (`metric`), or the clock has jumped (`value`, `limit`)."""
+    condition = Condition(note.metric)
+    if condition in _ALERTS:
+        return Reading(names_of(Condition)[condition], "see mode", _ALERTS[condition])
+    seconds, limit = note.value / SECOND, note.limit / SECOND
+    action = "record" if note.severity == Severity.INFO else "suppress openings"
+    action = "halt" if condition is Condition.CLOCK_BACKWARD else action
+    return Reading("clock_jump", action, f"The clock jumped by {seconds:+.3f} s.", seconds, limit)
+
+
+def _cleared(note: Note, symbol: str) -> Reading:
+    """`limit` is the kind of the note that this one answers, 0 for a condition, which `metric` names."""
+    if note.limit == 0:
+        seconds = note.value / SECOND
+        detail = f"Over after {seconds:,.0f} s: {words_of(Condition)[note.metric]}."
+        return Reading(names_of(Condition)[note.metric], "see mode", detail, seconds)
+    kind = NoteKind(note.limit)
+    words, where = words_of(NoteKind)[kind], f" in {symbol}" if symbol else ""
+    if kind is NoteKind.UNPROTECTED:
+        detail = f"Over: {words}{where}, for {note.value:,} share-seconds."
+        return Reading(names_of(NoteKind)[kind], "go on", detail, float(note.value))
     seconds = note.value / SECOND
-    return Reading("clock_jump", "suppress openings", f"The clock jumped by {seconds:+.3f} s.", seconds)
+    return Reading(names_of(NoteKind)[kind], "go on", f"Over after {seconds:,.0f} s: {words}{where}.", seconds)
+
+
+def _buying_power_drift(note: Note, symbol: str) -> Reading:
+    theirs, ours = dollars_text(note.value), dollars_text(note.limit)
+    detail = f"The broker lets us buy for {theirs}, our own figure is {ours}."
+    value, limit = note.value / MICRO, note.limit / MICRO
+    return Reading("buying_power", "use the broker's figure", detail, value, limit, note.use / NANO)
 
 
 def _reconciliation(note: Note, symbol: str) -> Reading:
-    """The operator adopted a difference (`action` is 1), or the broker's equity or position is not ours."""
+    """A difference that the operator adopted (`action` 1), no answer (2), or an equity or position that is not ours."""
     value, limit = note.value / MICRO, note.limit / MICRO
-    if note.action:
+    if note.action == 1:
         change, now = shares_text(note.value), shares_text(note.limit)
         detail = f"The broker's position in {symbol} was adopted: {change} booked, {now} now."
         return Reading("position", "adjust the position", detail, value)
+    if note.action == 2:
+        detail = f"The broker has not answered a reconciliation that was asked for {note.value + 1} times."
+        return Reading("reconciliation", "halt", detail, note.value + 1)
     if not symbol:
         detail = f"The broker's equity differs from ours by {dollars_text(note.value)}."
         return Reading("equity", "halt", detail, value)
@@ -269,24 +312,38 @@ def _exit_overdue(note: Note, symbol: str) -> Reading:
 
 
 def _unknown_order(note: Note, symbol: str) -> Reading:
-    """An execution comes with its price; other news with the kind of the event and no price."""
-    if note.limit > 0:
-        detail = f"An execution of {{}} at {dollars_text(note.limit)} belongs to no order of ours."
-        return _shares(note, symbol, "quantity", "book and halt", detail)
-    action = "halt" if note.severity == Severity.CRITICAL else "drop"
-    return Reading("order", action, f"News of an order that is not ours: {words_of(EventKind)[note.value]}.")
+    return Reading("order", "drop", f"News of an order that is not ours: {words_of(EventKind)[note.value]}.")
+
+
+def _foreign_fill(note: Note, symbol: str) -> Reading:
+    detail = f"An execution of {{}} at {dollars_text(note.limit)} belongs to no order of ours."
+    return _shares(note, symbol, "quantity", "book and halt", detail)
+
+
+def _foreign_void(note: Note, symbol: str) -> Reading:
+    detail = f"The broker took back an execution of {{}} at {dollars_text(note.limit)} of an order that is not ours."
+    return _shares(note, symbol, "quantity", "halt", detail)
+
+
+def _fill_voided(note: Note, symbol: str) -> Reading:
+    """`detail` is 1 for a correction; `action` is 1 when the books were made again, 0 when the inverse was booked."""
+    verb = "corrected" if note.detail else "took back"
+    action = "rebuild the position" if note.action else "book the inverse"
+    detail = f"The broker {verb} an execution of {{}} at {dollars_text(note.limit)}."
+    return _shares(note, symbol, "quantity", action, detail)
+
+
+def _unrecognised_news(note: Note, symbol: str) -> Reading:
+    return Reading("order", "ask the broker", f"News of an order in {symbol} that nobody can read.")
+
+
+def _unresolved_order(note: Note, symbol: str) -> Reading:
+    seconds = note.value / SECOND
+    detail = f"An order in {symbol} has had an unknown fate for {seconds:,.0f} s; it counts as if it were open."
+    return Reading("unknown_age", "call the operator", detail, seconds)
 
 
 def _quarantine(note: Note, symbol: str) -> Reading:
-    """Impossible news (kind, status), a fill taken back (quantity, price), unreadable news, a fill told twice."""
-    if note.severity == Severity.WARNING and note.value <= max(EventKind):
-        news, status = words_of(EventKind)[note.value], words_of(OrderStatus)[note.limit]
-        return Reading("order", "ask the broker", f"News that cannot be: {news}, of an order that is {status}.")
-    if note.severity == Severity.WARNING:
-        detail = f"The broker took back an execution of {{}} at {dollars_text(note.limit)}."
-        return _shares(note, symbol, "quantity", "book", detail)
-    if note.limit == 0:
-        return Reading("order", "ask the broker", f"News of an order in {symbol} that nobody can read.")
     return _shares(note, symbol, "quantity", "ask the broker", "An execution of {} contradicts what is booked.")
 
 
@@ -321,4 +378,11 @@ READERS: dict[NoteKind, Callable[[Note, str], Reading]] = {
     NoteKind.EXIT_OVERDUE: _exit_overdue,
     NoteKind.CORPORATE_ACTION: _corporate_action,
     NoteKind.ORDER_REJECTED: _order_rejected,
+    NoteKind.FOREIGN_FILL: _foreign_fill,
+    NoteKind.FOREIGN_VOID: _foreign_void,
+    NoteKind.FILL_VOIDED: _fill_voided,
+    NoteKind.UNRECOGNISED_NEWS: _unrecognised_news,
+    NoteKind.UNRESOLVED_ORDER: _unresolved_order,
+    NoteKind.BUYING_POWER_DRIFT: _buying_power_drift,
+    NoteKind.CLEARED: _cleared,
 }

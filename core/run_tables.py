@@ -139,7 +139,7 @@ def checks(intents: Int64s, times: Int64s, rows: Records) -> pa.RecordBatch:
 
 
 _HAS_INTENT = np.ones(len(Cause), np.bool_)
-_HAS_INTENT[[Cause.RISK_EXIT, Cause.OPERATOR, Cause.ADOPTED]] = False
+_HAS_INTENT[[Cause.RISK_EXIT, Cause.OPERATOR]] = False
 _BROKER_TIMES = {
     "accepted_at": "accepted",
     "activated_at": "activated",

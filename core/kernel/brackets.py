@@ -6,11 +6,16 @@ cancels the legs with it. Hence the protection rule: a position that should have
 `protect_within` makes us cancel the rest of the entry, wait until the group is dead, and send an OCO for what is
 held. The same rule re-protects a position whose day legs expired overnight. If one leg fills, the broker cancels the
 other; a sibling that lives on is cancelled by us, and if both fill, the position has crossed zero: DOUBLE_EXIT.
+
+No leg may be able to execute more than is held. When a leg fills in part the broker makes its sibling smaller; when
+a position shrinks otherwise (a void, a sale elsewhere, an adopted difference) the group is withdrawn, and an OCO for
+what is left follows. There is no replacing of a leg: once something has filled, the broker does not take it.
 """
 
 from __future__ import annotations
 
 from core.kernel.compiled import kernel
+from core.kernel.conditions import cleared
 from core.kernel.kinds import (
     Cause,
     CommandKind,
@@ -156,7 +161,7 @@ def protected(st: State, sym: Symbol) -> bool:
 
 @kernel
 def watch_protection(st: State, sym: Symbol) -> None:
-    """Start, stop or keep the clock of a trade without a stop; adds up unprotected share-seconds.
+    """Start, stop or keep the clock of a trade without a stop; adds up its unprotected share-seconds.
 
     Shares that belong to no trade have no stop to lack: what becomes of them is for the operator to say.
     """
@@ -167,9 +172,30 @@ def watch_protection(st: State, sym: Symbol) -> None:
         sym.counted_at += seconds * SECOND
         if not exposed:
             sym.unprotected_since = 0
+            if sym.alerted != 0:
+                sym.alerted = 0
+                cleared(st, NoteKind.UNPROTECTED, sym.number, sym.unprotected_time)
     elif exposed:
         sym.unprotected_since = sym.counted_at = st.run.now
+        sym.unprotected_time = 0
     sym.counted_shares = abs(sym.qty) // MICRO
+
+
+@kernel
+def open_qty(st: State, order: int) -> int:
+    """What an order may still execute; 0 when it is over."""
+    slot = find(st, order)
+    if slot < 0 or st.orders[slot].terminal != 0:
+        return 0
+    return max(st.orders[slot].qty - st.orders[slot].filled, 0)
+
+
+@kernel
+def oversized(st: State, sym: Symbol) -> bool:
+    """Whether a leg could execute more than is held, now that the entry can add nothing: a position may have shrunk."""
+    if live(st, sym.entry):
+        return False
+    return max(open_qty(st, sym.target_order), open_qty(st, sym.stop_order)) > abs(sym.qty)
 
 
 @kernel
@@ -183,6 +209,10 @@ def protect(st: State, symbol: int) -> None:
     """Bring a position without protection under it; called at each timer while the clock runs, and when legs die."""
     sym = st.symbols[symbol]
     late = st.run.now - sym.unprotected_since >= st.config.protect_within
+    if late and sym.alerted == 0:
+        sym.alerted = 1
+        e = note(st, NoteKind.UNPROTECTED, Severity.CRITICAL, symbol, sym.qty, 0)
+        e.intent = sym.intent
     if live(st, sym.entry):
         if late:
             cancel(st, sym.entry)
@@ -191,9 +221,6 @@ def protect(st: State, symbol: int) -> None:
         if late and not cancel(st, sym.target_order):
             cancel(st, sym.stop_order)
         return
-    if late:
-        e = note(st, NoteKind.UNPROTECTED, Severity.WARNING, symbol, sym.qty, 0)
-        e.intent = sym.intent
     submit_oco(st, symbol)
 
 
@@ -232,6 +259,8 @@ def finish(st: State, sym: Symbol) -> None:
     """Forget a trade that is flat and has no order alive."""
     if sym.entry != 0 and sym.qty == 0 and not any_leg_alive(st, sym):
         watch_protection(st, sym)
+        if sym.paged != 0:
+            cleared(st, NoteKind.EXIT_OVERDUE, sym.number, st.run.now - sym.exit_since)
         sym.entry = sym.target_order = sym.stop_order = sym.exit_order = 0
         sym.intent = sym.side = sym.horizon = sym.stage = sym.sibling_since = sym.paged = 0
         sym.working = 0

@@ -4,17 +4,18 @@
     READY --operator resets--> HALF_OPEN --n orders acknowledged--> CLOSED;   HALF_OPEN --any failure--> OPEN
 
 Nothing but the operator leaves READY, and a restart is not a reset: the state is part of the engine's own. Business
-refusals do not count here; they feed the reject-storm guard. Probes wait by full-jitter backoff drawn from a hash.
+refusals do not count here; they feed the reject-storm guard. Probes wait by full-jitter backoff drawn from a hash, or
+as long as the broker asks.
 """
 
 from __future__ import annotations
 
 from core.kernel.compiled import kernel
 from core.kernel.digest import mix, unit
-from core.kernel.kinds import Breaker, CommandKind, Lane, NoteKind, Phase, Severity
+from core.kernel.kinds import Breaker, CommandKind, Lane, LaneFailure, NoteKind, Phase, Severity
 from core.kernel.outputs import note, plain_command
 from core.kernel.records import LANES
-from core.kernel.types import LaneRecord, State
+from core.kernel.types import Event, LaneRecord, State
 from core.kernel.units import ratio
 
 PROBES = 3
@@ -36,6 +37,7 @@ def change(st: State, lane: int, state: int) -> None:
     )
     e.detail = lane
     st.run.lanes += int(state != Breaker.CLOSED) - int(b.state != Breaker.CLOSED)
+    b.closings += 1 if state == Breaker.CLOSED else 0
     b.state = state
     b.since = st.run.now
     b.failures = b.probes = b.half_open = 0
@@ -94,8 +96,9 @@ def on_ok(st: State, lane: int, latency: int) -> None:
 
 
 @kernel
-def on_failed(st: State, lane: int) -> None:
-    """A request on the lane failed for a technical reason."""
+def on_failed(st: State, ev: Event) -> None:
+    """A request on the lane failed for a technical reason; one that is not authorised fails for good."""
+    lane = ev.code
     b = st.lanes[lane]
     _roll(st, b)
     b.window_requests += 1
@@ -105,15 +108,24 @@ def on_failed(st: State, lane: int) -> None:
     if b.state == Breaker.OPEN:
         b.backoff += 1
         schedule_probe(st, lane)
+        _wait(st, b, ev.amount)
         return
     if b.state == Breaker.READY or b.state == Breaker.HALF_OPEN:
         trip(st, lane)
+        _wait(st, b, ev.amount)
         return
     many = b.window_requests >= st.config.breaker_min
-    if b.failures >= st.config.breaker_failures or (
-        many and ratio(b.window_failures, b.window_requests) >= st.config.breaker_share
-    ):
+    share = many and ratio(b.window_failures, b.window_requests) >= st.config.breaker_share
+    if share or b.failures >= st.config.breaker_failures or ev.code2 == LaneFailure.UNAUTHORISED:
         trip(st, lane)
+        _wait(st, b, ev.amount)
+
+
+@kernel
+def _wait(st: State, b: LaneRecord, asked: int) -> None:
+    """The broker's own word on when to come back is obeyed before our backoff."""
+    if asked > 0:
+        b.next_probe = st.run.now + asked
 
 
 @kernel

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.kernel import brackets, executions, exits, invariants, margin, modes, other_events, risk
+from core.kernel import brackets, executions, exits, invariants, margin, modes, other_events, reconciliation, risk
 from core.kernel.compiled import entry, kernel
 from core.kernel.kinds import Cause, EventKind, ExitStage, Phase
 from core.kernel.order_news import on_order_news, query_unknown
-from core.kernel.outputs import seal
+from core.kernel.outputs import room, seal
 from core.kernel.positions import revalue
 from core.kernel.records import LANES, SEEN
 from core.kernel.sizing import size
@@ -36,6 +36,7 @@ def step(st: State, ev: Event) -> int:
     kind = ev.kind
     if kind == EventKind.BAR:
         on_bar(st, ev)
+        invariants.guard_bar(st, ev)
         return 0
     if kind == EventKind.TIMER:
         on_timer(st)
@@ -60,17 +61,17 @@ def step(st: State, ev: Event) -> int:
 
 
 @entry
-def apply(state: np.ndarray, events: np.ndarray, i: int) -> int:
-    """`step` for callers outside compiled code: arrays and an index pass quickly where records do not."""
-    return step(state[0], events[i])
+def apply(state: np.ndarray, event: np.ndarray) -> int:
+    """`step` from Python: a STATE and an EVENT, each of shape (1,); returns the number of commands."""
+    return step(state[0], event[0])
 
 
 @kernel
 def on_bar(st: State, ev: Event) -> None:
     """A bar closed: the mark moves, unless the jump is not yet believed."""
     sym = st.symbols[ev.symbol]
-    if ev.t_market < sym.last_bar:
-        return  # came late: a newer bar has spoken
+    if ev.t_market < sym.last_bar or ev.price <= 0:
+        return  # came late, when a newer bar has spoken; or says nothing
     sym.last_bar = ev.t_market
     price = ev.price
     mark = sym.mark
@@ -95,14 +96,24 @@ def on_timer(st: State) -> None:
         run.orders_minute = 0
         run.rejects_window = 0
     modes.on_timer(st)
+    reconciliation.on_timer(st)
     if run.closing != 0:
         _book_close(st)
     flat_before = st.config.flat_before_close
     closing = flat_before > 0 and run.phase == Phase.REGULAR and run.now >= run.session_close - flat_before
-    for i in range(st.config.symbols):
+    run.left = 0
+    first = run.turn
+    for k in range(st.config.symbols):
+        i = (first + k) % st.config.symbols
         sym = st.symbols[i]
-        if sym.qty != 0 or sym.entry != 0:
+        if sym.qty == 0 and sym.entry == 0:
+            continue
+        if room(st):
             watch_trade(st, i, closing)
+            continue
+        if run.left == 0:
+            run.turn = i  # the next timer begins here
+        run.left += 1
     if run.unknown > 0:
         query_unknown(st)
 
@@ -200,6 +211,7 @@ def _book_close(st: State) -> None:
 def on_rare(st: State, ev: Event) -> None:
     """Everything that is not the daily bread."""
     kind = ev.kind
+    st.run.equity_before = st.account.equity
     if kind == EventKind.FILL_VOIDED or kind == EventKind.FILL_CORRECTED:
         executions.on_correction(st, ev)
     elif kind == EventKind.FOREIGN_FILL:
@@ -209,7 +221,7 @@ def on_rare(st: State, ev: Event) -> None:
     elif kind == EventKind.ACCOUNT:
         other_events.on_account(st, ev)
     elif kind == EventKind.RECONCILE:
-        other_events.on_reconcile(st, ev)
+        reconciliation.on_reconcile(st, ev)
     elif EventKind.LANE_OK <= kind <= EventKind.PROBE_OK:
         other_events.on_health(st, ev)
     elif kind == EventKind.CASH_FLOW:
@@ -220,7 +232,9 @@ def on_rare(st: State, ev: Event) -> None:
         other_events.on_dividend(st, ev)
     elif EventKind.BAR_REVISION <= kind <= EventKind.FEED:
         other_events.on_market_state(st, ev)
-    elif kind == EventKind.RESTART or kind == EventKind.CLOCK_JUMP:
-        other_events.on_restart(st, ev)
+    elif kind == EventKind.RESTART:
+        other_events.on_restart(st)
+    elif kind == EventKind.CLOCK_JUMP:
+        other_events.on_clock_jump(st, ev)
     else:
         raise AssertionError("an event kind that the engine does not know")

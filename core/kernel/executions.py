@@ -1,18 +1,17 @@
 """Executions: fills, and what the broker takes back or changes afterwards.
 
 A real execution is never dropped and never counted twice. One of an order that nobody here knows goes to a suspense
-account and halts openings. A void is booked as the inverse execution at the same price, so that quantity and cash are
-as if the fill had not been, but it is no trade of the day; a correction is a void and a fill, judged by where the two
-of them lead.
+account and halts openings. A void takes an execution out of the books, and a correction puts another in its place: the
+position is made again from what remains (ledger.py), and neither is a trade of the day.
 """
 
 from __future__ import annotations
 
-from core.kernel import exits, margin
+from core.kernel import exits, ledger, margin
 from core.kernel.brackets import hold_legs
 from core.kernel.compiled import kernel
+from core.kernel.conditions import set_condition
 from core.kernel.kinds import Cause, Condition, EventKind, NoteKind, Role, Severity
-from core.kernel.modes import set_condition
 from core.kernel.orders import (
     TAKEN_BACK,
     accept_correction,
@@ -26,7 +25,7 @@ from core.kernel.orders import (
 )
 from core.kernel.outputs import note, order_note
 from core.kernel.positions import execute
-from core.kernel.trades import release_entry, settle_trade
+from core.kernel.trades import fit_legs, release_entry, settle_trade
 from core.kernel.types import Event, Order, State, Symbol
 from core.kernel.units import NANO, notional
 
@@ -47,8 +46,10 @@ def on_fill(st: State, ev: Event) -> None:
     count_execution(st, o, ev)
     if first:
         hold_legs(st, o)
-    _book(st, sym, o, ev.qty, ev.price, ev.amount)
+    _book(st, sym, ev.execution, o.side * ev.qty, ev.price, ev.amount)
+    _count_paid(st, o, ev.qty, ev.price)
     margin.on_execution(st, sym, before, o.side * ev.qty, first)
+    margin.await_settlement(st, o.side * ev.qty, ev.price)
     _follow(st, sym, o, before)
 
 
@@ -63,7 +64,7 @@ def on_correction(st: State, ev: Event) -> None:
     """FILL_VOIDED takes an execution back; FILL_CORRECTED also puts another in its place."""
     slot = find(st, ev.order)
     if slot < 0:
-        e = note(st, NoteKind.UNKNOWN_ORDER, Severity.CRITICAL, ev.symbol, ev.kind, 0)
+        e = note(st, NoteKind.FOREIGN_VOID, Severity.CRITICAL, ev.symbol, ev.qty, ev.price)
         e.detail = ev.order
         set_condition(st, Condition.SUSPENSE, 1)
         return
@@ -74,28 +75,36 @@ def on_correction(st: State, ev: Event) -> None:
     then = content(o.id, ev.qty, ev.price) if corrected else TAKEN_BACK
     if not accept_correction(st, o, ev, old_qty, old_price, then):
         return
-    order_note(st, NoteKind.QUARANTINE, Severity.WARNING, o, old_qty, old_price)
+    e = order_note(st, NoteKind.FILL_VOIDED, Severity.WARNING, o, old_qty, old_price)
+    e.detail = 1 if corrected else 0
+    new_qty = ev.qty if corrected else 0
     sym = st.symbols[o.symbol]
     before = sym.qty
-    _recount_and_book(st, sym, o, -old_qty, old_price, 0 if corrected else -ev.amount)
-    if corrected:
-        _recount_and_book(st, sym, o, ev.qty, ev.price, 0)
+    fee = 0 if corrected else -ev.amount
+    if ledger.correct(st, sym, ev.execution, o.side * new_qty, ev.price, fee):
+        e.action = 1
+    else:
+        _book(st, sym, 0, -o.side * old_qty, old_price, fee)
+        if corrected:
+            _book(st, sym, 0, o.side * new_qty, ev.price, 0)
+    o.filled += new_qty - old_qty
+    o.cum += new_qty - old_qty
+    _count_paid(st, o, -old_qty, old_price)
+    _count_paid(st, o, new_qty, ev.price)
     recount(st, o)
     _follow(st, sym, o, before)
 
 
 @kernel
-def _recount_and_book(st: State, sym: Symbol, o: Order, qty: int, price: int, fee: int) -> None:
-    """One half of a correction, in the order's ledger and in the position."""
-    o.filled += qty
-    o.cum += qty
-    _book(st, sym, o, qty, price, fee)
+def _book(st: State, sym: Symbol, execution: int, qty: int, price: int, fee: int) -> None:
+    """An execution of signed `qty` into the position and into the symbol's memory."""
+    execute(st, sym, qty, price, fee)
+    ledger.enter(sym, execution, qty, price)
 
 
 @kernel
-def _book(st: State, sym: Symbol, o: Order, qty: int, price: int, fee: int) -> None:
-    """Position, cash and day-trading power of an execution of ours; a negative `qty` takes one back."""
-    execute(st, sym, o.side * qty, price, fee)
+def _count_paid(st: State, o: Order, qty: int, price: int) -> None:
+    """What an order has paid, and the day's use of buying power; a negative `qty` takes back."""
     value = notional(abs(qty), price)
     paid = value if qty > 0 else -value
     o.paid += paid
@@ -129,14 +138,16 @@ def _unexplained(st: State, ev: Event, qty: int) -> None:
         note(st, NoteKind.DUPLICATE_FILL, Severity.INFO, ev.symbol, qty, 0)
         return
     remember(st, ev.execution, content(ev.order, ev.qty, ev.price))
-    e = note(st, NoteKind.UNKNOWN_ORDER, Severity.CRITICAL, ev.symbol, qty, ev.price)
+    e = note(st, NoteKind.FOREIGN_FILL, Severity.CRITICAL, ev.symbol, qty, ev.price)
     e.detail = ev.order
     if ev.symbol >= 0:
         sym = st.symbols[ev.symbol]
         before = sym.qty
-        execute(st, sym, qty, ev.price, ev.amount)
+        _book(st, sym, ev.execution, qty, ev.price, ev.amount)
         margin.on_execution(st, sym, before, qty, True)
+        margin.await_settlement(st, qty, ev.price)
         sym.unreconciled = 1
         exits.leave_if_turned(st, ev.symbol)
+        fit_legs(st, sym)
     st.account.suspense += 1
     set_condition(st, Condition.SUSPENSE, 1)

@@ -15,9 +15,10 @@ from __future__ import annotations
 from core.kernel.brackets import any_leg_alive, finish, submit_exit
 from core.kernel.compiled import kernel
 from core.kernel.digest import mix
-from core.kernel.kinds import Cause, Condition, ExitStage, NoteKind, OrderType, Phase, Severity
+from core.kernel.feeds import blind
+from core.kernel.kinds import Cause, ExitStage, NoteKind, OrderType, Phase, Severity
 from core.kernel.orders import cancel, find, live
-from core.kernel.outputs import note
+from core.kernel.outputs import note, room
 from core.kernel.types import State, Symbol
 from core.kernel.units import tick_down, tick_up
 
@@ -62,6 +63,8 @@ def leave_if_turned(st: State, symbol: int) -> None:
 def advance_exit(st: State, symbol: int, insist: bool) -> None:
     """Take the plan as far as it will go now; `insist` (timers) also withdraws legs that outlive their turn."""
     sym = st.symbols[symbol]
+    if not room(st):
+        return
     if sym.qty == 0 and not live(st, sym.entry):
         cancel(st, sym.exit_order)
         if insist:
@@ -107,8 +110,7 @@ def _send(st: State, symbol: int) -> None:
         sym.stage = ExitStage.TOUCH
     elif sym.stage < ExitStage.MARKET:
         sym.stage += 1
-    stale = st.conditions[Condition.FEED_STALE].active != 0 or st.conditions[Condition.FEED_DOWN].active != 0
-    if sym.stage == ExitStage.MARKET and regular and not stale:
+    if sym.stage == ExitStage.MARKET and regular and not blind(st, sym):
         submit_exit(st, symbol, OrderType.MARKET, 0, 0, sym.exit_cause)
         return
     give = 0 if sym.stage == ExitStage.TOUCH else sym.mark // THROUGH_PARTS
@@ -123,7 +125,7 @@ def _send(st: State, symbol: int) -> None:
 def watch_exit(st: State, symbol: int) -> None:
     """At each timer: push the plan on, and call the operator once when its deadline has passed."""
     sym = st.symbols[symbol]
-    overdue = st.run.now - sym.exit_since >= st.config.exit_deadline
+    overdue = st.run.now - max(sym.exit_since, st.run.session_open) >= st.config.exit_deadline
     if overdue and sym.paged == 0 and st.run.phase == Phase.REGULAR:
         sym.paged = 1
         e = note(st, NoteKind.EXIT_OVERDUE, Severity.CRITICAL, symbol, sym.qty, 0)

@@ -1,8 +1,9 @@
-"""What must hold after every event (semantics C14). `guard` is cheap and always on; `check` recomputes everything.
+"""What must hold after every event (semantics C14; docs/invariants.md has the table).
 
-`guard` looks at the symbol and order that the event touched and at the account's running totals; `check` rebuilds
-every total from nothing and runs at each session's close, at the end, and in tests after every event. Both return an
-Invariant; the first broken one of a run is remembered with the event that broke it.
+`guard` looks at what the event touched: the symbol and order it was about, the commands it led to, the account's
+running totals, and at each timer the clocks of all trades. `check` rebuilds every total from nothing; it runs at each
+session's close, at the end, and in tests after every event. Both return an Invariant; the first broken one of a run
+is remembered with the event that broke it. Nothing here changes anything else.
 """
 
 from __future__ import annotations
@@ -10,17 +11,30 @@ from __future__ import annotations
 import numpy as np
 
 from core.kernel.compiled import entry, kernel
-from core.kernel.kinds import Breaker, CommandKind, EventKind, Invariant, Mode, OrderStatus, Role
+from core.kernel.feeds import DWELL
+from core.kernel.kinds import (
+    Breaker,
+    CommandKind,
+    Condition,
+    EventKind,
+    ExitStage,
+    Invariant,
+    Mode,
+    OrderStatus,
+    Phase,
+    Role,
+)
+from core.kernel.ledger import remembered_qty
 from core.kernel.orders import find
-from core.kernel.records import LANES, MAX_ORDERS
-from core.kernel.types import Event, Order, State, Symbol
-from core.kernel.units import notional
+from core.kernel.records import LANES, MAX_ORDERS, SEEN
+from core.kernel.types import Command, Event, Order, State, Symbol
+from core.kernel.units import MICRO, notional, ratio
 
 
 @kernel
-def guard(st: State, ev: Event) -> int:
-    """Check what this event can have broken, and remember the first failure."""
-    broken = _account(st)
+def guard(st: State, ev: Event) -> None:
+    """Check what this event can have broken."""
+    broken = _account(st, ev)
     if broken == 0 and st.run.commands > 0:
         broken = _commands(st)
     if broken == 0 and EventKind.FILL <= ev.kind <= EventKind.ORDER_UNRECOGNISED:
@@ -28,33 +42,152 @@ def guard(st: State, ev: Event) -> int:
         if slot >= 0:
             broken = order(st.orders[slot])
             if broken == 0:
-                broken = symbol(st, st.symbols[st.orders[slot].symbol])
-    if broken != 0 and st.run.broken == 0:
-        st.run.broken = broken
-        st.run.broken_at = ev.seq
-    return broken
+                broken = symbol(st.symbols[st.orders[slot].symbol])
+        elif ev.symbol >= 0:
+            broken = symbol(st.symbols[ev.symbol])
+    elif broken == 0 and ev.kind == EventKind.TIMER:
+        broken = _clocks(st)
+    elif broken == 0 and ev.kind == EventKind.SPLIT:
+        broken = _conserved(st, st.symbols[ev.symbol])
+    if broken == 0 and st.run.lanes + st.run.conditions + st.run.mode != 0:
+        broken = _modes(st)
+    if broken != 0:
+        _remember(st, broken, ev.seq)
 
 
 @kernel
-def _account(st: State) -> int:
+def guard_bar(st: State, ev: Event) -> None:
+    """The same for a bar, which moves one mark."""
     a = st.account
+    if ev.t_market > ev.t_visible:
+        _remember(st, Invariant.SEQUENCE.value, ev.seq)
+    elif a.equity != a.cash + a.value:
+        _remember(st, Invariant.EQUITY_IDENTITY.value, ev.seq)
+
+
+@kernel
+def _remember(st: State, broken: int, event: int) -> None:
+    if st.run.broken == 0:
+        st.run.broken = broken
+        st.run.broken_at = event
+
+
+@kernel
+def _account(st: State, ev: Event) -> int:
+    """The account's identities, and that nothing is used before it could be known."""
+    a = st.account
+    if ev.t_market > ev.t_visible:
+        return Invariant.SEQUENCE.value
     if a.equity != a.cash + a.value:
         return Invariant.EQUITY_IDENTITY.value
-    if a.gross < abs(a.value) or a.reserved < 0 or st.run.unknown < 0 or st.run.working < 0:
+    if a.cash != a.start_cash + a.flows + a.dividends + a.realized - a.fees - a.cost:
+        return Invariant.CASH_LEDGER.value
+    if a.gross < abs(a.value) or a.reserved < abs(a.reserved_net) or st.run.unknown < 0:
+        return Invariant.EXPOSURE_LEDGER.value
+    if st.run.working < st.run.unknown:
         return Invariant.EXPOSURE_LEDGER.value
     return 0
 
 
 @kernel
 def _commands(st: State) -> int:
-    """No opening leaves in a safe mode or twice for one intent; a breaker that closed by itself is seen here too."""
+    """Openings leave with an approval of this step, in a mode that allows them and within limits; exits only reduce."""
     for i in range(st.run.commands):
         c = st.commands[i]
+        broken = 0
         if c.kind == CommandKind.SUBMIT_BRACKET:
-            if st.decision.mode > Mode.REDUCED or st.decision.approved == 0:
-                return Invariant.OPENING_IN_SAFE_MODE.value
-            if st.decision.intent != c.intent or st.decision.order != c.order:
-                return Invariant.ONE_ORDER_PER_INTENT.value
+            broken = _opening(st, c)
+        elif c.kind == CommandKind.SUBMIT or c.kind == CommandKind.SUBMIT_OCO:
+            held = st.symbols[c.symbol].qty
+            if c.side * held >= 0 or c.qty > abs(held) or c.intent == 0:
+                broken = Invariant.EXIT_OPENS.value
+        if broken != 0:
+            return broken
+    return 0
+
+
+@kernel
+def _opening(st: State, c: Command) -> int:
+    """One opening against the decision that it rests on, and against limits measured anew from the books."""
+    d = st.decision
+    if d.mode > Mode.REDUCED or d.approved == 0 or st.run.mode > Mode.REDUCED:
+        return Invariant.OPENING_IN_SAFE_MODE.value
+    if d.intent != c.intent or d.order != c.order or st.intents[c.intent % SEEN] != c.intent:
+        return Invariant.ONE_ORDER_PER_INTENT.value
+    a, cfg, sym = st.account, st.config, st.symbols[c.symbol]
+    hold = st.orders[find(st, c.order)].hold
+    value = notional(c.qty, d.price_ref)
+    net = abs(a.value + a.reserved_net - c.side * hold + c.side * value)
+    less = net <= abs(a.value + a.reserved_net - c.side * hold)
+    bad = ratio(abs(sym.value) + sym.reserved - hold + value, d.equity_ref) > cfg.symbol_cap
+    bad = bad or ratio(a.gross + a.reserved - hold + value, d.equity_ref) > cfg.gross_cap
+    bad = bad or (ratio(net, d.equity_ref) > cfg.net_cap and not less)
+    bad = bad or ratio(notional(c.qty, d.stop), d.equity_ref) > cfg.trade_risk
+    return Invariant.LIMIT_EXCEEDED.value if bad else 0
+
+
+@kernel
+def _clocks(st: State) -> int:
+    """What lasts longer than it may has called a person; a timer that ran out of room is excused until the next."""
+    if st.run.left != 0:
+        return 0
+    now, within, cfg = st.run.now, st.config.protect_within, st.config
+    for i in range(cfg.symbols):
+        sym = st.symbols[i]
+        if sym.stage != ExitStage.NONE:
+            late = now - max(sym.exit_since, st.run.session_open) >= cfg.exit_deadline
+            if late and sym.paged == 0 and st.run.phase == Phase.REGULAR and (sym.qty != 0 or sym.entry != 0):
+                return Invariant.EXIT_WITHOUT_ALERT.value
+        elif sym.unprotected_since != 0 and now - sym.unprotected_since >= within and sym.alerted == 0:
+            return Invariant.UNPROTECTED_TOO_LONG.value
+        elif sym.sibling_since != 0 and now - sym.sibling_since >= within and not _withdrawn(st, sym):
+            return Invariant.LEG_TOO_LARGE.value
+    if st.run.reconciling != 0 and st.run.streaming != 0:
+        asked = now - st.run.asked < cfg.reconcile_wait << min(st.run.tries, 10)
+        if not asked and st.conditions[Condition.UNRECONCILED].active == 0:
+            return Invariant.RECONCILIATION_WITHOUT_ALERT.value
+    if st.run.unknown > 0:
+        for slot in range(MAX_ORDERS):
+            o = st.orders[slot]
+            if o.status == OrderStatus.UNKNOWN and (o.deadline == 0 or (now >= o.deadline and o.paged == 0)):
+                return Invariant.UNKNOWN_WITHOUT_DEADLINE.value
+    return 0
+
+
+@kernel
+def _withdrawn(st: State, sym: Symbol) -> bool:
+    """Whether one of the legs has been asked to end."""
+    target, stop = find(st, sym.target_order), find(st, sym.stop_order)
+    asked = target >= 0 and st.orders[target].cancel_sent != 0
+    return asked or (stop >= 0 and st.orders[stop].cancel_sent != 0)
+
+
+@kernel
+def _conserved(st: State, sym: Symbol) -> int:
+    """A split makes nobody richer: equity moves by roundings only, a micro a share and a micro-share's price."""
+    allowed = (abs(sym.qty) + MICRO - 1) // MICRO + sym.mark // MICRO + 2
+    moved = abs(st.account.equity - st.run.equity_before)
+    return Invariant.CONSERVATION.value if moved > allowed else 0
+
+
+@kernel
+def _modes(st: State) -> int:
+    """Openings need every lane, data come back only after their dwell, and only the operator closes a breaker."""
+    c = st.conditions[Condition.FEED_STALE]
+    if c.active == 0 and c.held != 0 and c.held < DWELL * st.config.stale_after:
+        return Invariant.MODE_RULES.value
+    halting = 1 << Condition.OPERATOR | 1 << Condition.CLOCK_BACKWARD | 1 << Condition.SUSPENSE
+    halting |= 1 << Condition.UNRECONCILED | 1 << Condition.TRIPS
+    if st.run.conditions & halting != 0 and st.run.mode != Mode.HALTED:
+        return Invariant.MODE_RULES.value
+    if st.run.conditions == 0 and st.run.mode != Mode.NORMAL:
+        return Invariant.MODE_RULES.value
+    for lane in range(LANES):
+        b = st.lanes[lane]
+        if b.closings + int(b.state == Breaker.HALF_OPEN) > b.resets:
+            return Invariant.BREAKER_CLOSED_ITSELF.value
+        if b.state != Breaker.CLOSED and st.run.mode == Mode.NORMAL:
+            return Invariant.MODE_RULES.value
     return 0
 
 
@@ -63,27 +196,28 @@ def order(o: Order) -> int:
     """Invariants of one order."""
     if o.filled < 0 or o.qty < 0 or (o.filled > o.qty and o.overfill == 0 and o.terminal == 0):
         return Invariant.ORDER_QUANTITY.value
+    if o.cum < o.filled:
+        return Invariant.ORDER_QUANTITY.value
     if (o.status >= OrderStatus.FILLED) != (o.terminal != 0):
         return Invariant.ORDER_TERMINAL.value
     if o.role == Role.ENTRY and (o.hold < 0 or (o.terminal != 0 and o.hold != 0)):
         return Invariant.HOLDS_LEDGER.value
+    if o.status == OrderStatus.UNKNOWN and o.deadline <= o.unknown_since:
+        return Invariant.UNKNOWN_WITHOUT_DEADLINE.value
     return 0
 
 
 @kernel
-def symbol(st: State, sym: Symbol) -> int:
+def symbol(sym: Symbol) -> int:
     """Invariants of one symbol's position and trade."""
-    if sym.value != notional(sym.qty, sym.mark):
+    if sym.value != notional(sym.qty, sym.mark) or sym.qty != sym.executed + sym.adjusted:
         return Invariant.POSITION_LEDGER.value
     if sym.qty == 0 and sym.cost != 0:
         return Invariant.POSITION_LEDGER.value
     if (sym.cost > 0 and sym.qty < 0) or (sym.cost < 0 and sym.qty > 0):
         return Invariant.POSITION_LEDGER.value
-    target, stop = find(st, sym.target_order), find(st, sym.stop_order)
-    if target >= 0 and stop >= 0:
-        both = st.orders[target].status == OrderStatus.FILLED and st.orders[stop].status == OrderStatus.FILLED
-        if both and sym.stage == 0 and sym.qty * sym.side < 0:
-            return Invariant.OCO_BOTH_FILLED.value
+    if sym.qty * sym.side < 0 and sym.stage == ExitStage.NONE:
+        return Invariant.OCO_BOTH_FILLED.value
     return 0
 
 
@@ -93,9 +227,11 @@ def check(st: State) -> int:
     value = gross = reserved = net = cost = realized = maintenance = 0
     for i in range(st.config.symbols):
         sym = st.symbols[i]
-        broken = symbol(st, sym)
+        broken = symbol(sym)
         if broken != 0:
             return broken
+        if remembered_qty(sym) != sym.qty:
+            return Invariant.POSITION_LEDGER.value
         value += sym.value
         gross += abs(sym.value)
         reserved += sym.reserved
@@ -105,7 +241,7 @@ def check(st: State) -> int:
     a = st.account
     if value != a.value or gross != a.gross or maintenance != a.maintenance:
         return Invariant.EXPOSURE_LEDGER.value
-    if realized != a.realized or reserved != a.reserved:
+    if realized != a.realized or reserved != a.reserved or cost != a.cost:
         return Invariant.HOLDS_LEDGER.value
     if a.cash != a.start_cash + a.flows + a.dividends + a.realized - a.fees - cost:
         return Invariant.CASH_LEDGER.value
@@ -121,17 +257,7 @@ def check(st: State) -> int:
         working += 1 if o.status > OrderStatus.INITIALIZED and o.terminal == 0 else 0
     if held != reserved or net != a.reserved_net or unknown != st.run.unknown or working != st.run.working:
         return Invariant.HOLDS_LEDGER.value
-    return _breakers(st)
-
-
-@kernel
-def _breakers(st: State) -> int:
-    """A breaker that has been open is closed only by way of an operator's reset."""
-    for lane in range(LANES):
-        b = st.lanes[lane]
-        if b.state == Breaker.HALF_OPEN and b.resets == 0:
-            return Invariant.BREAKER_CLOSED_ITSELF.value
-    return 0
+    return _modes(st)
 
 
 @entry

@@ -49,10 +49,10 @@ class EventKind(IntEnum):
     ORDER_UNRECOGNISED = 47  # an event name that nobody knows
     # the broker's health and account
     LANE_OK = 50  # code: Lane, amount: latency ns
-    LANE_FAILED = 51  # code: Lane, code2: LaneFailure
+    LANE_FAILED = 51  # code: Lane, code2: LaneFailure, amount: ns that the broker asks to wait, 0 = not said
     STREAM = 52  # code: 1 authorised and listening, 0 lost
     PROBE_OK = 53  # code: Lane
-    ACCOUNT = 54  # price: cash, target: equity, stop: buying power, amount: initial margin
+    ACCOUNT = 54  # price: cash, target: equity, stop: buying power; only the last moves the engine
     RECONCILE = 55  # code: ReconcileStep; symbol, qty: the broker's quantity
     # cash and corporate actions
     CASH_FLOW = 60  # amount signed, code: CashKind
@@ -88,7 +88,6 @@ class OrderStatus(IntEnum):
 
     NONE = 0
     INITIALIZED = 1
-    DENIED = 2
     SUBMITTED = 3
     UNKNOWN = 4
     ACCEPTED = 5
@@ -125,8 +124,6 @@ class Cause(IntEnum):
     RISK_EXIT = 2
     OPERATOR = 3
     PROTECTION = 4
-    CORPORATE_ACTION = 5
-    ADOPTED = 6
 
 
 class OrderType(IntEnum):
@@ -189,6 +186,7 @@ class Condition(IntEnum):
     TRIPS = 13
     REJECT_STORM = 14
     OPERATOR = 15
+    CLOCK_BACKWARD = 16
 
 
 class Lane(IntEnum):
@@ -403,6 +401,13 @@ class NoteKind(IntEnum):
     EXIT_OVERDUE = 22
     CORPORATE_ACTION = 23
     ORDER_REJECTED = 24
+    FOREIGN_FILL = 25  # an execution that belongs to no order of ours
+    FOREIGN_VOID = 26  # a void or correction of an order that is not ours
+    FILL_VOIDED = 27  # an execution was taken back, or corrected
+    UNRECOGNISED_NEWS = 28  # news that nobody can read
+    UNRESOLVED_ORDER = 29  # an order's fate is unknown beyond its deadline
+    BUYING_POWER_DRIFT = 30  # the broker allows less than we do
+    CLEARED = 31  # what an alert was about is over
 
 
 class Severity(IntEnum):
@@ -443,6 +448,12 @@ class Invariant(IntEnum):
     SEQUENCE = 13
     LIMIT_EXCEEDED = 14
     UNKNOWN_WITHOUT_DEADLINE = 15
+    EXIT_OPENS = 16
+    MODE_RULES = 17
+    CONSERVATION = 18
+    EXIT_WITHOUT_ALERT = 19
+    LEG_TOO_LARGE = 20
+    RECONCILIATION_WITHOUT_ALERT = 21
 
 
 def _priority() -> np.ndarray:
@@ -455,4 +466,4 @@ def _priority() -> np.ndarray:
 
 _CLASSES = {0: 0, 1: 1, 2: 2, 3: 3, 4: 3, 5: 3, 6: 4, 7: 5, 8: 7}
 PRIORITY = _priority()
-TERMINAL = np.array([s in (0, 2, 14, 15, 16, 17, 18) for s in range(19)], np.int64)
+TERMINAL = np.array([s in (0, 14, 15, 16, 17, 18) for s in range(19)], np.int64)

@@ -1,6 +1,8 @@
 """Dated margin regimes and buying power (semantics C10, C11).
 
-`none`             a cash account: buying power is cash.
+`none`             a cash account: buying power is *settled* cash. A sale settles a session later (T+1); until then its
+                   proceeds could buy, but what they bought could not be sold again without a good-faith violation,
+                   and everything that is bought here has a stop which may sell it at any moment.
 `legacy_pdt`       until 2026-06-04. A day trade is opening and closing the same security on the same day: per symbol
                    and day an opening fill sets a flag, a closing fill with the flag set counts one day trade and
                    clears it; a fill through zero closes first and then opens. A pattern day trader makes four or
@@ -20,7 +22,7 @@ from core.kernel.kinds import NoteKind, Regime, Severity
 from core.kernel.outputs import note
 from core.kernel.records import DEFICITS, PDT_DAYS
 from core.kernel.types import Deficit, State, Symbol
-from core.kernel.units import MICRO, NANO, SECOND, share
+from core.kernel.units import MICRO, NANO, SECOND, notional, share
 
 PDT_EQUITY = 25_000 * MICRO
 PDT_TRADES = 3  # day trades in the window that are still free
@@ -44,11 +46,19 @@ def buying_power(st: State) -> int:
     """Micros that new openings may still cost, after everything that is held; may be negative."""
     account = st.account
     leverage = multiplier(st)
+    power = leverage * account.equity - account.gross
     if leverage == 1 or st.config.regime == Regime.NONE:
-        return account.cash - account.reserved
-    if leverage == 4 and st.config.regime == Regime.LEGACY_PDT:
-        return 4 * (account.last_equity - account.last_maintenance) - max(account.bought_today, 0) - account.reserved
-    return leverage * account.equity - account.gross - account.reserved
+        power = account.cash - account.unsettled
+    elif leverage == 4 and st.config.regime == Regime.LEGACY_PDT:
+        power = 4 * (account.last_equity - account.last_maintenance) - max(account.bought_today, 0)
+    return power - account.reserved - account.power_drift
+
+
+@kernel
+def await_settlement(st: State, qty: int, price: int) -> None:
+    """In a cash account the proceeds of a sale are settled in the next session."""
+    if qty < 0 and st.config.regime == Regime.NONE:
+        st.account.unsettled += notional(-qty, price)
 
 
 @kernel
@@ -113,6 +123,7 @@ def on_session_start(st: State) -> None:
     st.margin.day_count[today] = 0
     st.margin.trade_count[today] = 0
     st.account.bought_today = 0
+    st.account.unsettled = 0
 
 
 @kernel

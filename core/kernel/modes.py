@@ -10,26 +10,23 @@ daily and weekly limits end at a later session's start, once flat. The drawdown 
 and reconciled, `cool_off` sessions have passed, and the operator re-arms it (or `auto_rearm` does); the guard then
 measures from a new reference while reports keep the true high, and sizes return at `reentry_scale`, growing by
 `reentry_step` with each five clean sessions.
-
-Feed conditions look at each symbol's newest bar: when more than `stale_share` of the symbols that traded today are
-older than `stale_after` at two of three timers, data is degraded until all has been well for three times that long.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from core.kernel import breakers
+from core.kernel import breakers, feeds
 from core.kernel.compiled import kernel
+from core.kernel.conditions import announce, remember, set_condition, two_of_three
 from core.kernel.exits import begin_exit
-from core.kernel.kinds import Breaker, Cause, CommandKind, Condition, Lane, Mode, NoteKind, Phase, Severity
+from core.kernel.kinds import Breaker, Cause, Condition, Mode, NoteKind, Severity
 from core.kernel.orders import withdraw_entries
-from core.kernel.outputs import note, plain_command
+from core.kernel.outputs import note
 from core.kernel.records import CONDITIONS
-from core.kernel.types import ConditionRecord, State
-from core.kernel.units import NANO, ratio, share
+from core.kernel.types import State
+from core.kernel.units import NANO, ratio
 
-CHECKS_KEPT = 7  # bits of the last three timers
 CATASTROPHIC = 1_200_000_000  # share of a limit that acts at once
 SOFT_SCALE = 500_000_000  # size while a soft limit is passed
 SOFT_BAND = 100_000_000  # how far below the soft line a loss must fall to leave it
@@ -52,6 +49,7 @@ MODE_OF = np.array(
         Mode.HALTED,  # TRIPS
         Mode.BROKER_DEGRADED,  # REJECT_STORM
         Mode.HALTED,  # OPERATOR
+        Mode.HALTED,  # CLOCK_BACKWARD
     ],
     np.int64,
 )
@@ -60,10 +58,7 @@ MODE_OF = np.array(
 @kernel
 def unit_value(st: State) -> int:
     """Equity per unit of capital in nanos; under stale marks the worse of the frozen value and a shock to it."""
-    equity = st.account.equity
-    if st.conditions[Condition.FEED_STALE].active != 0 or st.conditions[Condition.FEED_DOWN].active != 0:
-        equity -= share(st.account.gross, st.config.stale_shock)
-    return ratio(equity, st.account.units)
+    return ratio(st.account.equity - feeds.shock(st), st.account.units)
 
 
 @kernel
@@ -81,41 +76,14 @@ def measure(st: State) -> None:
 
 
 @kernel
-def set_condition(st: State, condition: int, active: int) -> None:
-    """Switch a condition on or off; the mode is computed once a step by `settle`."""
-    c = st.conditions[condition]
-    if c.active != active:
-        c.active = active
-        c.since = st.run.now
-        c.clear_since = 0
-        st.run.conditions ^= 1 << condition
-
-
-@kernel
-def reconcile(st: State) -> None:
-    """Ask for a reconciliation; nothing opens until it has ended."""
-    if st.run.reconciling == 0:
-        st.run.reconciling = 1
-        set_condition(st, Condition.RECONCILING, 1)
-        plain_command(st, CommandKind.RECONCILE, Lane.QUERY)
-
-
-@kernel
-def _confirmed(c: ConditionRecord, bad: bool, at_once: bool) -> int:
-    """Two of the last three timers, or at once."""
-    c.hits = ((c.hits << 1) | (1 if bad else 0)) & CHECKS_KEPT
-    count = (c.hits & 1) + ((c.hits >> 1) & 1) + ((c.hits >> 2) & 1)
-    return at_once or count >= 2
-
-
-@kernel
 def _loss(st: State, condition: int, measured: int, limit: int) -> None:
     """One loss limit: near misses once an excursion, breach by confirmation."""
     if limit <= 0:
         return
     c = st.conditions[condition]
     use = ratio(measured, limit)
-    if _confirmed(c, use >= NANO, use >= CATASTROPHIC):
+    c.hits = remember(c.hits, use >= NANO)
+    if use >= CATASTROPHIC or two_of_three(c.hits):
         if c.active == 0:
             e = note(st, NoteKind.LIMIT_BREACH, Severity.CRITICAL, -1, measured, limit)
             e.metric = condition
@@ -147,42 +115,12 @@ def _soft(st: State) -> None:
 
 
 @kernel
-def _feed(st: State) -> None:
-    """Feed-wide staleness over the symbols that have traded in this session; a halted one is silent by right."""
-    if st.run.phase != Phase.REGULAR:
-        return
-    seen = stale = 0
-    oldest = st.run.now - st.config.stale_after
-    for i in range(st.config.symbols):
-        last = st.symbols[i].last_bar
-        if last >= st.run.session_open:
-            seen += 1
-            if last < oldest and st.symbols[i].halted == 0:
-                stale += 1
-    c = st.conditions[Condition.FEED_STALE]
-    bad = seen > 0 and stale * NANO > seen * st.config.stale_share
-    bad = bad or (seen == 0 and st.run.now - st.run.session_open > st.config.stale_after)
-    confirmed = _confirmed(c, bad, False)
-    if c.active == 0:
-        if confirmed:
-            e = note(st, NoteKind.STALE_DATA, Severity.CRITICAL, -1, stale, seen)
-            e.metric = Condition.FEED_STALE
-            set_condition(st, Condition.FEED_STALE, 1)
-    elif bad:
-        c.clear_since = 0
-    elif c.clear_since == 0:
-        c.clear_since = st.run.now
-    elif st.run.now - c.clear_since >= 3 * st.config.stale_after:
-        set_condition(st, Condition.FEED_STALE, 0)
-
-
-@kernel
 def on_timer(st: State) -> None:
     """The minute's evaluation of everything that time or prices can change."""
     measure(st)
     if not _calm(st):
         _losses(st)
-    _feed(st)
+    feeds.on_timer(st)
     breakers.on_timer(st)
 
 
@@ -218,6 +156,7 @@ def settle(st: State) -> None:
     set_condition(st, Condition.BREAKER, 0 if state == Breaker.CLOSED else 1)
     if state != Breaker.CLOSED:
         _count_trips(st)
+    announce(st)
     mode = strict = Mode.NORMAL.value
     for i in range(CONDITIONS):
         if st.conditions[i].active != 0:
@@ -238,7 +177,7 @@ def settle(st: State) -> None:
     st.run.mode = mode
     if mode == Mode.RISK_EXIT:
         for i in range(st.config.symbols):
-            begin_exit(st, i, Cause.RISK_EXIT)
+            begin_exit(st, i, Cause.RISK_EXIT)  # and watch_trade, for what comes later
 
 
 @kernel
@@ -266,10 +205,12 @@ def scale(st: State) -> int:
 
 @kernel
 def _flat(st: State) -> bool:
+    """Nothing held or about to be, and all of it agreed with the broker."""
     for i in range(st.config.symbols):
-        if st.symbols[i].qty != 0 or st.symbols[i].unreconciled != 0:
+        sym = st.symbols[i]
+        if sym.qty != 0 or sym.entry != 0 or sym.unreconciled != 0:
             return False
-    return True
+    return st.run.reconciling == 0
 
 
 @kernel

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from core.kernel import brackets
+from core.kernel import brackets, reconciliation
 from core.kernel.compiled import kernel
+from core.kernel.conditions import set_condition
 from core.kernel.kinds import (
     CommandKind,
     Condition,
@@ -13,9 +14,8 @@ from core.kernel.kinds import (
     RejectReason,
     Severity,
 )
-from core.kernel.modes import reconcile, set_condition
-from core.kernel.orders import ILLEGAL, KEEP, allocate, apply_news, find, move, quarantine
-from core.kernel.outputs import cancel_command, command, note, order_note
+from core.kernel.orders import KEEP, allocate, apply_news, find, move
+from core.kernel.outputs import cancel_command, command, note, order_note, room
 from core.kernel.records import MAX_ORDERS
 from core.kernel.trades import release_entry, settle_trade
 from core.kernel.types import Event, Order, State
@@ -35,9 +35,17 @@ def on_order_news(st: State, ev: Event) -> None:
     elif ev.kind == EventKind.ORDER_NOT_FOUND:
         _not_found(st, o)
     elif ev.kind == EventKind.ORDER_UNRECOGNISED:
-        quarantine(st, o, ev.code, 0)
+        _unreadable(st, o, ev.code)
     else:
         _by_table(st, o, ev)
+
+
+@kernel
+def _unreadable(st: State, o: Order, code: int) -> None:
+    """News that nobody can read may mean anything: nothing opens in the symbol until the broker has been asked."""
+    order_note(st, NoteKind.UNRECOGNISED_NEWS, Severity.CRITICAL, o, code, 0)
+    st.symbols[o.symbol].unreconciled = 1
+    command(st, CommandKind.QUERY, o)
 
 
 @kernel
@@ -45,9 +53,6 @@ def _by_table(st: State, o: Order, ev: Event) -> None:
     """News whose meaning is in the transition table."""
     was_terminal = o.terminal != 0
     entered = apply_news(st, o, ev.kind)
-    if entered == ILLEGAL:
-        command(st, CommandKind.QUERY, o)
-        return
     if was_terminal:
         if (
             EventKind.ORDER_ACCEPTED <= ev.kind <= EventKind.ORDER_HELD
@@ -79,7 +84,7 @@ def _cancel_rejected(st: State, o: Order, reason: int) -> None:
     if reason == RejectReason.ALREADY_FILLED:
         command(st, CommandKind.QUERY, o)
     elif reason == RejectReason.NOT_FOUND:
-        _vanished(st)
+        reconciliation.ask(st)
 
 
 @kernel
@@ -129,9 +134,6 @@ def _replaced(st: State, o: Order, ev: Event) -> None:
     new.id = number
     new.replaces = o.id
     new.status = OrderStatus.INITIALIZED
-    new.terminal = new.replaced = new.filled = new.cum = new.paid = new.filled_at = new.first_fill = new.hold = (
-        new.cancel_sent
-    ) = 0
     new.qty = max((ev.qty if ev.qty > 0 else o.qty) - o.filled, 0)
     if ev.price > 0:
         new.limit = ev.price
@@ -204,7 +206,7 @@ def _not_found(st: State, o: Order) -> None:
     """
     if o.status != OrderStatus.UNKNOWN:
         if o.status > OrderStatus.UNKNOWN and o.terminal == 0:
-            _vanished(st)
+            reconciliation.ask(st)
         return
     o.queries += 1
     if o.queries >= st.config.query_tries and st.run.streaming != 0:
@@ -215,16 +217,21 @@ def _not_found(st: State, o: Order) -> None:
 
 
 @kernel
-def _vanished(st: State) -> None:
-    """The broker has lost sight of an order that it had: a case for reconciliation."""
-    reconcile(st)
-
-
-@kernel
 def query_unknown(st: State) -> None:
-    """At each timer: ask again for every order whose fate is not known, waiting twice as long each time."""
+    """At each timer: ask again for every order whose fate is not known, waiting twice as long each time.
+
+    One that is still not known at its deadline is a case for the operator, once.
+    """
     for slot in range(MAX_ORDERS):
         o = st.orders[slot]
-        if o.status == OrderStatus.UNKNOWN and st.run.now >= o.query_at:
+        if o.status != OrderStatus.UNKNOWN:
+            continue
+        if not room(st):
+            st.run.left += 1
+            continue
+        if st.run.now >= o.query_at:
             o.query_at = st.run.now + (st.config.query_step << min(o.queries, 10))
             command(st, CommandKind.QUERY, o)
+        if st.run.now >= o.deadline and o.paged == 0:
+            o.paged = 1
+            order_note(st, NoteKind.UNRESOLVED_ORDER, Severity.CRITICAL, o, st.run.now - o.unknown_since, o.queries)

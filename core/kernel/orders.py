@@ -7,9 +7,9 @@ the news about them is late. The *status* follows the table below, one row an it
     a letter   the status that the order goes to
     .          stays as it is: old news, or news that says nothing new
     <          returns to the status it had before the pending request
-    !          news that cannot be: kept out, noted, and the broker is asked
+    !          cannot be: no order that is found by its number has this status
 
-Terminal statuses (D filled, C canceled, X expired, R rejected, P replaced, N denied) have no way out of them.
+Terminal statuses (D filled, C canceled, X expired, R rejected, P replaced) have no way out of them.
 While a cancel or replace request is pending, news about the order's ordinary life updates the remembered status.
 """
 
@@ -18,17 +18,19 @@ from __future__ import annotations
 import numpy as np
 
 from core.kernel.compiled import kernel
+from core.kernel.conditions import cleared
 from core.kernel.digest import mix
 from core.kernel.kinds import CommandKind, EventKind, NoteKind, OrderStatus, Severity
-from core.kernel.outputs import cancel_command, command, order_note
+from core.kernel.outputs import cancel_command, command, order_note, room
 from core.kernel.records import MAX_ENDED, MAX_ORDERS, SEEN
 from core.kernel.types import Event, Order, State
 
 KEEP, BACK, ILLEGAL = -1, -2, -3
+STATUSES = 1 + max(OrderStatus)
 
-# status:     NONE INITIALIZED DENIED SUBMITTED UNKNOWN ACCEPTED HELD WORKING TRIGGERED PARTIALLY_FILLED
+# status:     NONE INITIALIZED (none) SUBMITTED UNKNOWN ACCEPTED HELD WORKING TRIGGERED PARTIALLY_FILLED
 #             PENDING_REPLACE PENDING_CANCEL SUSPENDED DONE_FOR_DAY FILLED CANCELED EXPIRED REJECTED REPLACED
-_LETTERS = "-INSUAHWTpryZdDCXRP"
+_LETTERS = "-I-SUAHWTpryZdDCXRP"
 _ROWS = {
     EventKind.ORDER_ACCEPTED: "!A!AA..............",
     EventKind.ORDER_WORKING: "!W!WWWW.....WW.....",
@@ -51,9 +53,9 @@ FIRST, LAST = int(EventKind.ORDER_ACCEPTED), int(EventKind.SUBMIT_AMBIGUOUS)
 
 def _table() -> np.ndarray:
     """The rows above as numbers: shape (event kinds, statuses)."""
-    table = np.full((LAST - FIRST + 1, len(OrderStatus)), ILLEGAL, np.int64)
+    table = np.full((LAST - FIRST + 1, STATUSES), ILLEGAL, np.int64)
     for kind, row in _ROWS.items():
-        assert len(row) == len(OrderStatus)
+        assert len(row) == STATUSES
         for status, letter in enumerate(row):
             special = {".": KEEP, "<": BACK, "!": ILLEGAL}
             table[kind - FIRST, status] = special[letter] if letter in special else _LETTERS.index(letter)
@@ -111,6 +113,7 @@ def _clear(o: Order) -> None:
     o.hold_price = o.hold = o.previous = o.late = o.overfill = o.reason = 0
     o.submitted = o.accepted = o.activated = o.triggered = o.first_fill = o.filled_at = 0
     o.canceled = o.expired = o.rejected = o.replaced = o.terminal = o.queries = o.query_at = o.cancel_sent = 0
+    o.unknown_since = o.deadline = o.paged = 0
 
 
 @kernel
@@ -126,9 +129,14 @@ def move(st: State, o: Order, status: int) -> None:
     now = st.run.now
     if o.status == OrderStatus.UNKNOWN:
         st.run.unknown -= 1
+        if o.paged != 0:
+            o.paged = 0
+            cleared(st, NoteKind.UNRESOLVED_ORDER, o.symbol, now - o.unknown_since).order = o.id
     if status == OrderStatus.UNKNOWN:
         st.run.unknown += 1
         o.query_at = now + st.config.query_step
+        o.unknown_since = now
+        o.deadline = now + st.config.unknown_deadline
     pending = status == OrderStatus.PENDING_CANCEL or status == OrderStatus.PENDING_REPLACE
     if pending and o.status != OrderStatus.PENDING_CANCEL and o.status != OrderStatus.PENDING_REPLACE:
         o.previous = max(o.status, OrderStatus.ACCEPTED.value)  # this news shows that the broker has it
@@ -171,11 +179,9 @@ def _end(st: State, o: Order, now: int) -> None:
 
 @kernel
 def apply_news(st: State, o: Order, kind: int) -> int:
-    """Apply one item of news by the table; returns the status entered, KEEP, or ILLEGAL."""
+    """Apply one item of news by the table; returns the status entered, or KEEP."""
     target = TABLE[kind - FIRST, o.status]
-    if target == ILLEGAL:
-        order_note(st, NoteKind.QUARANTINE, Severity.WARNING, o, kind, o.status)
-        return ILLEGAL
+    assert target != ILLEGAL, "news of an order that does not exist"
     if target == BACK:
         move_back(o)
         return o.status
@@ -224,7 +230,8 @@ def cancel(st: State, order: int) -> bool:
 def withdraw_entries(st: State) -> None:
     """Ask for the cancellation of every entry that still works."""
     for i in range(st.config.symbols):
-        cancel(st, st.symbols[i].entry)
+        if room(st):
+            cancel(st, st.symbols[i].entry)
 
 
 @kernel

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from core.kernel import breakers, exits, margin, modes
+from core.kernel import breakers, exits, margin, modes, reconciliation
 from core.kernel.brackets import on_grid
 from core.kernel.compiled import kernel
+from core.kernel.conditions import cleared, set_condition
 from core.kernel.kinds import (
     Breaker,
     CashKind,
@@ -15,29 +16,30 @@ from core.kernel.kinds import (
     Lane,
     NoteKind,
     OperatorAct,
-    ReconcileStep,
     Severity,
 )
+from core.kernel.ledger import rebase
 from core.kernel.orders import cancel, withdraw_entries
 from core.kernel.outputs import note
-from core.kernel.positions import execute, revalue
+from core.kernel.positions import contribute, revalue
 from core.kernel.records import LANES
 from core.kernel.types import Event, State, Symbol
-from core.kernel.units import NANO, muldiv, notional, ratio
-
-LEAST_VALUE = NANO // 1000  # of a unit of capital: what is added to a ruined account is not divided by its ruin
+from core.kernel.units import NANO, muldiv, notional, ratio, share
 
 
 @kernel
 def confirm_jump(st: State, sym: Symbol, ev: Event) -> bool:
-    """Whether a mark that jumps is to be believed: only when a second bar in a row says so.
+    """Whether a mark that jumps is to be believed: only when a later bar in a row says so too.
 
     Until then the mark stays, because an equity jump that no second print explains is a data fault, not a loss.
     """
     near = float(abs(ev.price - sym.suspect)) * 1e9 <= float(ev.price) * float(st.config.plausible_jump)
-    if sym.suspect != 0 and near:
+    if sym.suspect != 0 and near and ev.t_market > sym.suspect_bar:
         return True
+    if sym.suspect == ev.price:
+        return False  # the same bar again
     sym.suspect = ev.price
+    sym.suspect_bar = ev.t_market
     note(st, NoteKind.SUSPECT_MARK, Severity.WARNING, ev.symbol, ev.price, sym.mark)
     return False
 
@@ -49,14 +51,16 @@ def on_operator(st: State, ev: Event) -> None:
     e.detail = ev.code2
     act = ev.code
     if act == OperatorAct.HALT:
-        modes.set_condition(st, Condition.OPERATOR, 1)
+        set_condition(st, Condition.OPERATOR, 1)
     elif act == OperatorAct.RESUME:
-        modes.set_condition(st, Condition.OPERATOR, 0)
-        modes.set_condition(st, Condition.REJECT_STORM, 0)
-        modes.set_condition(st, Condition.TRIPS, 0)
-        modes.set_condition(st, Condition.CLOCK, 0)
-        modes.set_condition(st, Condition.UNRECONCILED, 0)
+        set_condition(st, Condition.OPERATOR, 0)
+        set_condition(st, Condition.REJECT_STORM, 0)
+        set_condition(st, Condition.TRIPS, 0)
+        set_condition(st, Condition.CLOCK, 0)
+        set_condition(st, Condition.CLOCK_BACKWARD, 0)
+        set_condition(st, Condition.UNRECONCILED, 0)
         st.run.rejects_window = 0
+        reconciliation.ask_anew(st)
     elif act == OperatorAct.REARM:
         e.action = 1 if modes.rearm(st) else 0
     elif act == OperatorAct.RESET_BREAKER:
@@ -66,29 +70,12 @@ def on_operator(st: State, ev: Event) -> None:
             if ev.symbol < 0 or ev.symbol == i:
                 exits.begin_exit(st, i, Cause.OPERATOR)
     elif act == OperatorAct.ADOPT_POSITION:
-        _adopt(st, ev.symbol)
+        reconciliation.adopt(st, ev.symbol)
     elif act == OperatorAct.CLEAR_SUSPENSE:
         st.account.suspense = 0
-        modes.set_condition(st, Condition.SUSPENSE, 0)
+        set_condition(st, Condition.SUSPENSE, 0)
     elif act == OperatorAct.CANCEL_ALL:
         withdraw_entries(st)
-
-
-@kernel
-def _adopt(st: State, symbol: int) -> None:
-    """Take the broker's quantity as ours at the mark: an adjustment with a note, never an invented trade."""
-    sym = st.symbols[symbol]
-    difference = sym.broker_qty - sym.qty
-    cash = st.account.cash
-    execute(st, sym, difference, sym.mark, 0)
-    _contribute(st, cash - st.account.cash)
-    st.account.cash = cash
-    st.account.equity = cash + st.account.value
-    sym.unreconciled = 0
-    sym.gap = 0
-    e = note(st, NoteKind.RECONCILIATION, Severity.WARNING, symbol, difference, sym.qty)
-    e.action = 1
-    exits.leave_if_turned(st, symbol)
 
 
 @kernel
@@ -97,48 +84,34 @@ def on_health(st: State, ev: Event) -> None:
     if ev.kind == EventKind.LANE_OK:
         breakers.on_ok(st, ev.code, ev.amount)
     elif ev.kind == EventKind.LANE_FAILED:
-        breakers.on_failed(st, ev.code)
+        breakers.on_failed(st, ev)
     elif ev.kind == EventKind.PROBE_OK:
         breakers.on_probe(st, ev.code)
     elif ev.code != 0:
         st.run.streaming = 1
         st.lanes[Lane.TRADE_STREAM].last = st.run.now
-        modes.set_condition(st, Condition.STREAM_DOWN, 0)
-        modes.reconcile(st)
+        set_condition(st, Condition.STREAM_DOWN, 0)
+        reconciliation.ask(st)
     else:
         st.run.streaming = 0
-        modes.set_condition(st, Condition.STREAM_DOWN, 1)
+        set_condition(st, Condition.STREAM_DOWN, 1)
 
 
 @kernel
 def on_account(st: State, ev: Event) -> None:
-    """What the broker says the account is; kept beside our own, for parity and drift."""
-    st.account.broker_cash = ev.price
-    st.account.broker_equity = ev.target
-    st.account.broker_buying_power = ev.stop
-
-
-@kernel
-def on_reconcile(st: State, ev: Event) -> None:
-    """Stages of a reconciliation. A difference stops its symbol until the operator has chosen."""
-    if ev.code == ReconcileStep.STARTED:
-        st.run.reconciling = 1
-        modes.set_condition(st, Condition.RECONCILING, 1)
-    elif ev.code == ReconcileStep.FINISHED:
-        st.run.reconciling = 0
-        modes.set_condition(st, Condition.RECONCILING, 0)
-    elif ev.code == ReconcileStep.EQUITY_DIFFERS:
-        note(st, NoteKind.RECONCILIATION, Severity.CRITICAL, -1, ev.amount, st.account.equity)
-        modes.set_condition(st, Condition.UNRECONCILED, 1)
-    else:
-        sym = st.symbols[ev.symbol]
-        sym.broker_qty = ev.qty
-        differs = ev.code == ReconcileStep.SYMBOL_DIFFERS
-        if differs and sym.unreconciled == 0:
-            note(st, NoteKind.RECONCILIATION, Severity.CRITICAL, ev.symbol, ev.qty, sym.qty)
-        sym.unreconciled = 1 if differs else 0
-        if not differs:
-            sym.gap = 0
+    """What the broker lets us buy: where that is less than our own figure, its figure counts, and somebody is told."""
+    a = st.account
+    a.power_drift = 0
+    power = margin.buying_power(st)
+    missing = max(power - ev.stop, 0)
+    beyond = missing > share(max(a.equity, 0), st.config.drift_tolerance)
+    if beyond and st.run.drifting == 0:
+        e = note(st, NoteKind.BUYING_POWER_DRIFT, Severity.WARNING, -1, ev.stop, power)
+        e.use = ratio(missing, max(a.equity, 1))
+    elif not beyond and st.run.drifting != 0:
+        cleared(st, NoteKind.BUYING_POWER_DRIFT, -1, 0)
+    st.run.drifting = 1 if beyond else 0
+    a.power_drift = missing
 
 
 @kernel
@@ -146,7 +119,7 @@ def on_cash(st: State, ev: Event) -> None:
     """Cash that moves without a trade; deposits and withdrawals change the units of capital, not the performance."""
     a = st.account
     if ev.code == CashKind.DEPOSIT or ev.code == CashKind.WITHDRAWAL:
-        _contribute(st, ev.amount)
+        contribute(st, ev.amount)
     elif ev.code == CashKind.DIVIDEND:
         a.dividends += ev.amount
     else:
@@ -155,17 +128,6 @@ def on_cash(st: State, ev: Event) -> None:
     a.equity = a.cash + a.value
     if ev.code == CashKind.WITHDRAWAL:
         margin.deficit_test(st)
-
-
-@kernel
-def _contribute(st: State, amount: int) -> None:
-    """Value that comes or goes without a trade: the units of capital change with it, the performance does not."""
-    a = st.account
-    value = ratio(a.equity, a.units)  # without the shock for stale marks, which will pass
-    units = muldiv(abs(amount), NANO, max(value, LEAST_VALUE))
-    a.units = max(a.units + (units if amount > 0 else -units), 1)
-    a.flows += amount
-    a.day_start_equity += amount
 
 
 @kernel
@@ -178,7 +140,10 @@ def on_split(st: State, ev: Event) -> None:
     sym = st.symbols[ev.symbol]
     note(st, NoteKind.CORPORATE_ACTION, Severity.INFO, ev.symbol, ev.ratio, NANO)
     quantity = muldiv(abs(sym.qty), ev.ratio, NANO)
+    before = sym.qty
     sym.qty = quantity if sym.qty > 0 else -quantity
+    sym.adjusted += sym.qty - before
+    rebase(sym)
     sym.mark = muldiv(sym.mark, NANO, ev.ratio)
     sym.target_price = on_grid(sym.side, muldiv(sym.target_price, NANO, ev.ratio))
     sym.stop_price = on_grid(sym.side, muldiv(sym.stop_price, NANO, ev.ratio))
@@ -207,8 +172,7 @@ def on_dividend(st: State, ev: Event) -> None:
 def on_market_state(st: State, ev: Event) -> None:
     """Halts, quotes, asset flags, feed health and revised bars."""
     if ev.kind == EventKind.FEED:
-        st.run.feed_up = ev.code
-        modes.set_condition(st, Condition.FEED_DOWN, 0 if ev.code != 0 else 1)
+        set_condition(st, Condition.FEED_DOWN, 0 if ev.code != 0 else 1)
         return
     sym = st.symbols[ev.symbol]
     if ev.kind == EventKind.HALT:
@@ -220,7 +184,8 @@ def on_market_state(st: State, ev: Event) -> None:
             note(st, NoteKind.RESUME, Severity.INFO, ev.symbol, 0, 0)
         sym.halted = 0
     elif ev.kind == EventKind.QUOTE:
-        if 0 < ev.price <= ev.target:
+        sym.crossed = 0 if 0 < ev.price <= ev.target else 1
+        if sym.crossed == 0:
             sym.half_spread = (ev.target - ev.price) // 2
     elif ev.kind == EventKind.ASSET:
         sym.allowed = ev.code
@@ -232,16 +197,24 @@ def on_market_state(st: State, ev: Event) -> None:
 
 
 @kernel
-def on_restart(st: State, ev: Event) -> None:
+def on_clock_jump(st: State, ev: Event) -> None:
+    """The host's clock was put back, which halts, or forward: beyond a limit no data can be called fresh."""
+    back = ev.amount < 0
+    far = back or ev.amount > st.config.clock_limit
+    e = note(st, NoteKind.ALERT, Severity.CRITICAL if far else Severity.INFO, -1, ev.amount, st.config.clock_limit)
+    e.metric = Condition.CLOCK_BACKWARD.value if back else Condition.CLOCK.value
+    if far:
+        set_condition(st, e.metric, 1)
+
+
+@kernel
+def on_restart(st: State) -> None:
     """The process started again: nothing is trusted until the stream is back and the books agree."""
-    if ev.kind == EventKind.CLOCK_JUMP:
-        note(st, NoteKind.ALERT, Severity.CRITICAL, -1, ev.amount, 0)
-        modes.set_condition(st, Condition.CLOCK, 1)
-        return
     st.run.streaming = 0
-    modes.set_condition(st, Condition.STREAM_DOWN, 1)
+    set_condition(st, Condition.STREAM_DOWN, 1)
     st.run.reconciling = 1
-    modes.set_condition(st, Condition.RECONCILING, 1)
+    st.run.asked = 0  # by the stream, when it is back
+    set_condition(st, Condition.RECONCILING, 1)
     for lane in range(LANES):
         if st.lanes[lane].state == Breaker.OPEN:
             breakers.schedule_probe(st, lane)

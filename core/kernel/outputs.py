@@ -1,7 +1,8 @@
 """What a step leaves behind: commands for the broker and notes for the risk-event table.
 
 Both are written into the state's own buffers; the host reads them after the step. Every command enters the rolling
-hash of the command stream, which is what two runs are compared by.
+hash of the command stream, which is what two runs are compared by. Both buffers are bounded, so whatever goes through
+all symbols or orders asks for `room` first.
 """
 
 from __future__ import annotations
@@ -11,6 +12,14 @@ from core.kernel.digest import mix
 from core.kernel.kinds import CommandKind
 from core.kernel.records import MAX_COMMANDS, MAX_NOTES
 from core.kernel.types import Command, Note, Order, State
+
+SPARE = 40  # commands and notes that what has begun may still need
+
+
+@kernel
+def room(st: State) -> bool:
+    """Whether this step may still begin something; what finds no room is done by the next timer."""
+    return st.run.commands <= MAX_COMMANDS - SPARE and st.run.notes <= MAX_NOTES - SPARE
 
 
 @kernel

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from core.kernel.compiled import kernel
 from core.kernel.types import Order, State, Symbol
-from core.kernel.units import MICRO, muldiv, notional, share
+from core.kernel.units import MICRO, NANO, muldiv, notional, ratio, share
+
+LEAST_VALUE = NANO // 1000  # of a unit of capital: what is added to a ruined account is not divided by its ruin
 
 
 @kernel
@@ -42,46 +44,62 @@ def revalue(st: State, sym: Symbol) -> None:
 
 
 @kernel
-def execute(st: State, sym: Symbol, qty: int, price: int, fee: int) -> int:
-    """Book an execution of signed `qty` at `price`; `fee` is a cost. Returns the realised result in micros."""
-    account = st.account
+def booked(qty: int, cost: int, trade: int, price: int) -> tuple[int, int, int]:
+    """Quantity and cost of a position after an execution of signed `trade`, and the result that it realises."""
     realized = 0
-    rest = qty
-    received = 0
-    if sym.qty != 0 and (qty > 0) != (sym.qty > 0):
-        closed = min(abs(qty), abs(sym.qty))
-        part = closed if qty > 0 else -closed
-        if sym.qty > 0:
-            cost = sym.cost - muldiv(sym.cost, sym.qty - closed, sym.qty)
+    rest = trade
+    if qty != 0 and (trade > 0) != (qty > 0):
+        closed = min(abs(trade), abs(qty))
+        part = closed if trade > 0 else -closed
+        if qty > 0:
+            given = cost - muldiv(cost, qty - closed, qty)
         else:
-            cost = -muldiv(-sym.cost, closed, -sym.qty)
-        received = notional(-part, price)
-        realized = received - cost
-        sym.cost -= cost
-        sym.qty += part
-        rest = qty - part
+            given = -muldiv(-cost, closed, -qty)
+        realized = notional(-part, price) - given
+        cost -= given
+        qty += part
+        rest = trade - part
     if rest != 0:
-        opened = notional(-rest, price)
-        sym.cost -= opened
-        sym.qty += rest
-        received += opened
-    account.cash += received - fee
-    sym.realized += realized
-    account.realized += realized
-    sym.fees += fee
-    account.fees += fee
-    if sym.mark == 0:
-        sym.mark = price
-    revalue(st, sym)
-    return realized
+        cost -= notional(-rest, price)
+        qty += rest
+    return qty, cost, realized
 
 
 @kernel
-def average_cost(sym: Symbol) -> int:
-    """Average cost a share in micros, rounded down; 0 when flat."""
-    if sym.qty == 0:
-        return 0
-    return muldiv(abs(sym.cost), MICRO, abs(sym.qty))
+def restate(st: State, sym: Symbol, qty: int, cost: int, realized: int, fee: int) -> None:
+    """Put a position in its books; cash moves by what the result and the cost say was paid, less a fee."""
+    account = st.account
+    gained = realized - sym.realized
+    spent = cost - sym.cost
+    account.cash += gained - spent - fee
+    account.realized += gained
+    account.cost += spent
+    account.fees += fee
+    sym.qty = qty
+    sym.cost = cost
+    sym.realized = realized
+    sym.fees += fee
+    revalue(st, sym)
+
+
+@kernel
+def execute(st: State, sym: Symbol, qty: int, price: int, fee: int) -> None:
+    """Book an execution of signed `qty` at `price`; `fee` is a cost."""
+    if sym.mark == 0:
+        sym.mark = price
+    held, cost, realized = booked(sym.qty, sym.cost, qty, price)
+    restate(st, sym, held, cost, sym.realized + realized, fee)
+
+
+@kernel
+def contribute(st: State, amount: int) -> None:
+    """Value that comes or goes without a trade: the units of capital change with it, the performance does not."""
+    a = st.account
+    value = ratio(a.equity, a.units)  # without the shock for stale marks, which will pass
+    units = muldiv(abs(amount), NANO, max(value, LEAST_VALUE))
+    a.units = max(a.units + (units if amount > 0 else -units), 1)
+    a.flows += amount
+    a.day_start_equity += amount
 
 
 @kernel

@@ -18,7 +18,8 @@ MAX_CHECKS = 43
 MAX_STRATEGIES = 16
 SEEN = 2048
 LANES = 5
-CONDITIONS = 16
+CONDITIONS = 17
+LEDGER = 16
 DEFICITS = 16
 PDT_DAYS = 5
 
@@ -59,14 +60,19 @@ ORDER = _record(
     "id intent leg symbol strategy side role type tif extended cause parent sibling replaces "
     "original qty filled cum paid limit stop trail hold_price hold status previous late overfill reason "
     "created submitted accepted activated triggered first_fill filled_at canceled expired rejected replaced terminal "
-    "queries query_at cancel_sent"
+    "queries query_at cancel_sent unknown_since deadline paged"
 )
+
+EXECUTION = _record("execution qty price")
 
 SYMBOL = _record(
     # market
-    "mark suspect last_bar half_spread halted allowed adv "
+    "number mark suspect suspect_bar last_bar half_spread crossed halted allowed adv "
+    "stale_hits stale_since fresh_since "
     # position
-    "qty cost value realized fees maintenance "
+    "qty cost value realized fees maintenance executed adjusted "
+    # where the position stood before the executions that are remembered
+    "base_qty base_cost base_realized remembered "
     # working openings: what they may still add, signed shares and reserved dollars
     "working reserved "
     # the trade: one at a time in a symbol, because a bracket must be an entry
@@ -75,23 +81,24 @@ SYMBOL = _record(
     # the exit plan
     "stage exit_cause exit_since step_since exit_leg "
     # guards
-    "openings opened_today gap unreconciled broker_qty paged"
+    "openings opened_today gap unreconciled broker_qty paged alerted",
+    ("ledger", EXECUTION, LEDGER),
 )
 
 LANE = _record(
     "state failures since backoff next_probe probes window_start window_requests window_failures "
-    "half_open trips resets last window_slow slow_windows"
+    "half_open trips resets closings last window_slow slow_windows"
 )
 
-CONDITION = _record("active since hits checks clear_since session")
+CONDITION = _record("active since hits checks clear_since session held")
 
 DEFICIT = _record("session amount state")
 
 ACCOUNT = _record(
-    "cash start_cash flows units realized fees dividends value gross maintenance reserved reserved_net "
+    "cash start_cash flows units realized fees dividends cost value gross maintenance reserved reserved_net "
     "equity unit_value high_water_mark reference drawdown day_start_equity day_start_unit daily_loss week_units0 "
     "week_units1 week_units2 week_units3 week_units4 weekly_loss last_equity last_maintenance bought_today "
-    "broker_cash broker_equity broker_buying_power open_risk suspense"
+    "unsettled power_drift open_risk suspense"
 )
 
 MARGIN = _record(
@@ -103,21 +110,22 @@ MARGIN = _record(
 
 RUN = _record(
     "seq now phase session sessions session_open session_close mode command_hash commands notes "
-    "reconciling streaming orders_minute minute_start orders_day rejects_window next_order unknown working "
-    "clean_sessions reentry rejects feed_up decisions closing broken broken_at conditions lanes ended"
+    "reconciling asked tries streaming orders_minute minute_start orders_day rejects_window next_order unknown working "
+    "clean_sessions reentry rejects decisions closing turn left drifting equity_before stale_symbols alerted "
+    "broken broken_at conditions lanes ended"
 )
 
 CONFIG = _record(
     "cash multiplier regime shorting maintenance market_collar "
     "trade_risk symbol_cap gross_cap net_cap portfolio_risk adv_share daily_loss weekly_loss max_drawdown soft near "
     "hwm_intraday max_order_notional max_order_qty price_collar orders_minute orders_day repeat_limit "
-    "day_trade_budget require_stop stale_after stale_share protect_within cool_off auto_rearm reentry_scale "
+    "day_trade_budget stale_after stale_share protect_within cool_off auto_rearm reentry_scale "
     "reentry_step stale_shock plausible_jump exit_step exit_deadline signal_max_age flat_before_close "
     "kelly observations throttle cost gap_loss min_edge min_notional lot calibration_scale reference_collar "
     "entry_limit limit_offset tif "
     "breaker_failures breaker_window breaker_share breaker_min half_open_orders backoff_base backoff_cap "
     "trips_day slow_after silence "
-    "query_tries query_step reject_storm seed symbols"
+    "query_tries query_step unknown_deadline reconcile_wait clock_limit drift_tolerance reject_storm seed symbols"
 )
 
 STATE = _record(

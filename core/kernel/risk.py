@@ -32,6 +32,13 @@ from core.kernel.units import MICRO, NANO, PENNY, notional, ratio, share, tick_d
 
 WORTH_KEEPING = NANO // 2  # checks below half of their limit are not recorded
 SPARE_ORDERS = 3 * 128  # slots kept free for exits: entry, stop and target of every symbol
+UNSIZED = (  # refusals that make a size of nothing, or that come with a position in the way of another
+    1 << Refusal.MODE
+    | 1 << Refusal.SYMBOL_BUSY
+    | 1 << Refusal.CALIBRATION
+    | 1 << Refusal.NO_EDGE
+    | 1 << Refusal.DRAWDOWN
+)
 SHORT_COLLAR = 30_000_000  # an opening short is valued at 1.03 times the ask (Alpaca)
 
 
@@ -80,13 +87,14 @@ def _symbol_state(st: State, sym: Symbol, d: Decision) -> None:
     flag(st, d, Refusal.SYMBOL_HALTED, sym.halted != 0)
     flag(st, d, Refusal.NOT_TRADABLE, sym.allowed & AssetFlag.TRADABLE == 0)
     shortable = st.config.shorting != 0 and sym.allowed & AssetFlag.SHORTABLE != 0
-    flag(st, d, Refusal.NOT_SHORTABLE, d.side < 0 and not shortable)
+    cash_account = st.config.regime == Regime.NONE
+    flag(st, d, Refusal.NOT_SHORTABLE, d.side < 0 and (cash_account or not shortable))
     flag(st, d, Refusal.SYMBOL_BUSY, sym.entry != 0 or sym.qty != 0)
     working_exit = live(st, sym.target_order) or live(st, sym.stop_order) or live(st, sym.exit_order)
     flag(st, d, Refusal.SELF_CROSS, sym.entry == 0 and working_exit)
     flag(st, d, Refusal.UNRECONCILED, sym.unreconciled != 0 or sym.gap != 0)
-    check(st, d, Refusal.DATA_STALE, st.run.now - sym.last_bar, st.config.stale_after,
-          st.run.now - sym.last_bar > st.config.stale_after)  # fmt: skip
+    age = st.run.now - sym.last_bar
+    check(st, d, Refusal.DATA_STALE, age, st.config.stale_after, age > st.config.stale_after or sym.crossed != 0)
 
 
 @kernel
@@ -100,7 +108,7 @@ def _price(st: State, sym: Symbol, d: Decision, target: int, stop: int, limit: i
     low, high = (stop, target) if d.side > 0 else (target, stop)
     bad = low <= 0 or low > entry - PENNY or high < entry + PENNY
     flag(st, d, Refusal.PRICE_INCREMENT, bad)
-    flag(st, d, Refusal.STOP_REQUIRED, cfg.require_stop != 0 and d.stop <= 0)
+    flag(st, d, Refusal.STOP_REQUIRED, d.stop <= 0)
 
 
 @kernel
@@ -116,15 +124,12 @@ def _size(st: State, sym: Symbol, d: Decision, value: int) -> None:
         if sym.adv > 0:
             used = ratio(d.qty, sym.adv)
             check(st, d, Refusal.ADV_SHARE, used, cfg.adv_share, used > cfg.adv_share)
-    if d.qty == 0:
-        flag(st, d, Refusal.ZERO_QTY, True)
-    else:
-        flag(st, d, Refusal.MIN_NOTIONAL, value < cfg.min_notional)
+    flag(st, d, Refusal.MIN_NOTIONAL, d.qty != 0 and value < cfg.min_notional)
 
 
 @kernel
 def _exposure(st: State, sym: Symbol, d: Decision, value: int) -> None:
-    """6, 7: worst-case exposure with everything that works counted as filled."""
+    """6, 7: worst-case exposure with everything that works counted as filled; what lessens the net may pass it."""
     cfg = st.config
     a = st.account
     equity = max(d.equity_ref, 1)
@@ -132,8 +137,10 @@ def _exposure(st: State, sym: Symbol, d: Decision, value: int) -> None:
     check(st, d, Refusal.SYMBOL_CAP, symbol, cfg.symbol_cap, symbol > cfg.symbol_cap)
     gross = ratio(a.gross + a.reserved + value, equity)
     check(st, d, Refusal.GROSS_CAP, gross, cfg.gross_cap, gross > cfg.gross_cap)
-    net = ratio(abs(a.value + a.reserved_net + d.side * value), equity)
-    check(st, d, Refusal.NET_CAP, net, cfg.net_cap, net > cfg.net_cap)
+    before = abs(a.value + a.reserved_net)
+    after = abs(a.value + a.reserved_net + d.side * value)
+    net = ratio(after, equity)
+    check(st, d, Refusal.NET_CAP, net, cfg.net_cap, net > cfg.net_cap and after > before)
     risk = notional(d.qty, max(d.stop, 0))
     trade = ratio(risk, equity)
     check(st, d, Refusal.TRADE_RISK, trade, cfg.trade_risk, trade > cfg.trade_risk)
@@ -257,6 +264,8 @@ def cut_to_order_limits(st: State, d: Decision) -> None:
     if largest < d.qty:
         d.qty = largest // cfg.lot * cfg.lot
         d.binding = Binding.MAX_ORDER
+        if d.qty == 0:
+            d.reduced &= 1 << Refusal.MAX_QTY | 1 << Refusal.MAX_NOTIONAL
 
 
 @kernel
@@ -279,11 +288,21 @@ def evaluate(st: State, sym: Symbol, d: Decision) -> None:
     _rates(st, sym, d)
     _signal(st, d, edge)
     if d.qty == 0:
-        d.refused |= d.reduced
+        _nothing_left(st, d)
     d.approved = 1 if d.refused == 0 else 0
     if d.approved == 0:
         d.binding = Binding.CHECK
         d.qty = 0
+
+
+@kernel
+def _nothing_left(st: State, d: Decision) -> None:
+    """Why no lot is left: the caps that leave none, unless a refusal says already that there was nothing to size."""
+    if d.refused & UNSIZED != 0:
+        d.reduced = 0
+        return
+    d.refused |= d.reduced
+    flag(st, d, Refusal.ZERO_QTY, True)
 
 
 @kernel

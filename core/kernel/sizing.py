@@ -23,7 +23,7 @@ from core.kernel.margin import buying_power
 from core.kernel.modes import scale
 from core.kernel.risk import entry_limit, hold_price
 from core.kernel.types import Decision, Event, State, Symbol
-from core.kernel.units import MICRO
+from core.kernel.units import MICRO, NANO
 
 UNIT = 1e-9
 BOUND = 1e9
@@ -137,6 +137,25 @@ def size(st: State, sym: Symbol, ev: Event, d: Decision) -> None:
     d.sized_qty = _lots(max(f3, 0) * UNIT * equity / price, cfg.lot)
     d.qty = _lots(wanted, cfg.lot)
     d.lot = cfg.lot
+    if d.qty == 0:
+        d.reduced = _leaving_none(d, nanos(f2), nanos(cfg.lot / MICRO * price / equity))
+
+
+@kernel
+def _leaving_none(d: Decision, wanted: int, least: int) -> int:
+    """The caps that by themselves are too small for the `least` order of one lot; none if nothing more was wanted."""
+    codes = 0
+    if wanted < least:
+        return codes
+    if d.portfolio_scale < NANO and int(wanted * (d.portfolio_scale * UNIT)) < least:
+        codes |= 1 << Refusal.PORTFOLIO_RISK
+    codes |= int(d.cap_risk < least) << Refusal.TRADE_RISK
+    codes |= int(d.cap_symbol < least) << Refusal.SYMBOL_CAP
+    codes |= int(d.cap_gross < least) << Refusal.GROSS_CAP
+    codes |= int(d.cap_net < least) << Refusal.NET_CAP
+    codes |= int(d.cap_liquidity < least) << Refusal.ADV_SHARE
+    codes |= int(d.cap_buying_power < least) << Refusal.BUYING_POWER
+    return codes
 
 
 @kernel

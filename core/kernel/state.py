@@ -27,13 +27,14 @@ def new_state(config: np.void) -> np.ndarray:
     account.day_start_equity = account.last_equity = cash
     for back in range(5):
         account[f"week_units{back}"] = NANO
+    state["symbols"]["number"][0] = np.arange(MAX_SYMBOLS)
     state["symbols"]["allowed"][0, : int(config["symbols"])] = ALL_FLAGS
     st.run.session = -1
     st.run.mode = Mode.BROKER_DEGRADED
     st.run.next_order = 1
     st.run.reentry = NANO
-    st.run.feed_up = 1
     st.run.reconciling = 1
+    st.run.asked = 1  # a new account is reconciled by its host; the first timer asks if that has not happened
     for condition in (Condition.STREAM_DOWN, Condition.RECONCILING):
         st.conditions[condition].active = 1
         st.run.conditions |= 1 << condition

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from core.kernel import brackets, exits
 from core.kernel.compiled import kernel
-from core.kernel.kinds import Cause, ExitStage, OrderStatus, Role
-from core.kernel.orders import cancel, live
+from core.kernel.kinds import Cause, ExitStage, Mode, OrderStatus, Role
+from core.kernel.orders import cancel
 from core.kernel.positions import reserve
 from core.kernel.types import Order, State, Symbol
 
@@ -24,7 +24,8 @@ def settle_trade(st: State, o: Order) -> None:
     """Decide what the symbol's trade needs now that `o` has filled or ended."""
     sym = st.symbols[o.symbol]
     if sym.stage != ExitStage.NONE:
-        if o.status != OrderStatus.REJECTED:  # a refused exit is tried again by the next timer, not at once
+        unasked = o.id == sym.exit_order and o.terminal != 0 and o.status != OrderStatus.FILLED and o.cancel_sent == 0
+        if o.status != OrderStatus.REJECTED and not unasked:  # those are tried again by the next timer, not at once
             exits.advance_exit(st, o.symbol, False)
         return
     _watch_siblings(st, sym)
@@ -50,9 +51,8 @@ def settle_trade(st: State, o: Order) -> None:
 
 @kernel
 def _watch_siblings(st: State, sym: Symbol) -> None:
-    """Start, stop or keep the clock of legs that outlived the position they belonged to."""
-    legs = live(st, sym.target_order) or live(st, sym.stop_order)
-    if sym.qty != 0 or not legs or live(st, sym.entry):
+    """Start, stop or keep the clock of legs that are larger than what is left of the position they belong to."""
+    if not brackets.oversized(st, sym):
         sym.sibling_since = 0
     elif sym.sibling_since == 0:
         sym.sibling_since = st.run.now
@@ -65,6 +65,9 @@ def watch_trade(st: State, symbol: int, closing: bool) -> None:
     if sym.stage != ExitStage.NONE:
         exits.watch_exit(st, symbol)
         return
+    if st.run.mode == Mode.RISK_EXIT:
+        exits.begin_exit(st, symbol, Cause.RISK_EXIT)
+        return
     if closing or (sym.horizon != 0 and st.run.now >= sym.horizon):
         exits.begin_exit(st, symbol, Cause.SIGNAL)
         return
@@ -73,5 +76,20 @@ def watch_trade(st: State, symbol: int, closing: bool) -> None:
         brackets.protect(st, symbol)
     _watch_siblings(st, sym)
     if sym.sibling_since != 0 and st.run.now - sym.sibling_since >= st.config.protect_within:
-        cancel(st, sym.target_order)
-        cancel(st, sym.stop_order)
+        _withdraw_legs(st, sym)
+
+
+@kernel
+def _withdraw_legs(st: State, sym: Symbol) -> None:
+    """Withdraw legs that could execute too much; the broker takes one with the other, if it knows of the other."""
+    if cancel(st, sym.target_order) and sym.qty != 0:
+        return
+    cancel(st, sym.stop_order)
+
+
+@kernel
+def fit_legs(st: State, sym: Symbol) -> None:
+    """The position has changed by something else than its own orders: legs that are too large now go at once."""
+    if sym.stage == ExitStage.NONE and brackets.oversized(st, sym):
+        _watch_siblings(st, sym)
+        _withdraw_legs(st, sym)

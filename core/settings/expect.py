@@ -80,6 +80,13 @@ RISK_EVENTS = (
     "suspect_mark",
     "exit_overdue",
     "corporate_action",
+    "foreign_fill",
+    "foreign_void",
+    "fill_voided",
+    "unrecognised_news",
+    "unresolved_order",
+    "buying_power_drift",
+    "cleared",
 )
 
 EVENTS = (*ORDER_EVENTS, *RISK_EVENTS)

@@ -62,7 +62,7 @@ class Risk(Section):
     orders_per_day: PositiveCount = Field(2_000, description="most orders in a session")
     repeat_limit: PositiveCount = Field(20, description="most openings of one symbol and side in a session")
     day_trade_budget: Count = Field(0, description="most day trades in five sessions; 0 = off")
-    require_stop: bool = Field(True, description="whether every opening order needs a stop")
+    require_stop: bool = Field(True, description="whether every opening order needs a stop; it does")
     soft: PositiveShare = Field(
         Decimal("0.7"), description="share of a limit at which the engine starts to throttle and to alert"
     )
@@ -98,6 +98,9 @@ class Risk(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Risk:
+        if not self.require_stop:
+            problem = "an entry is a bracket and its size follows from its stop, so there is none without a stop"
+            raise refusal(problem, "Leave risk.require_stop at true.", "require_stop")
         for key, other in _NOT_ABOVE:
             value, bound = getattr(self, key), getattr(self, other)
             if value is not None and bound is not None and value > bound:
@@ -171,6 +174,12 @@ class Breaker(Section):
     base: PositiveDuration = Field(SECOND, description="first wait between probes, duration")
     cap: PositiveDuration = Field(60 * SECOND, description="longest wait between probes, duration")
     trips_per_day: PositiveCount = Field(3, description="trips in a session that halt trading")
+    slow_after: Duration = Field(
+        0, description="latency that opens a breaker when 5 % of requests are above it in 3 windows, duration; 0s = off"
+    )
+    silence: Duration = Field(
+        0, description="silence of the trade stream, with orders out in the session, that opens its breaker; 0s = off"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Breaker:

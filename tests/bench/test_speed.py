@@ -81,7 +81,7 @@ def test_one_step_from_python(benchmark: Any, peers: dict[str, ModuleType], fold
 
     def step() -> None:
         sequence[0] += 1
-        engine.apply(state, events, 0)
+        engine.apply(state, events)
 
     benchmark(step)
     assert state[0]["run"]["seq"] == sequence[0]

@@ -63,7 +63,7 @@ CASES: list[tuple[Note, Reading]] = [
         ),
     ),
     (
-        note(NoteKind.STALE_DATA, 3, 10),
+        note(NoteKind.STALE_DATA, 3, 10, metric=Condition.FEED_STALE),
         Reading(
             "stale_symbols",
             "suppress openings",
@@ -72,7 +72,7 @@ CASES: list[tuple[Note, Reading]] = [
         ),
     ),
     (
-        note(NoteKind.STALE_DATA),
+        note(NoteKind.STALE_DATA, metric=Condition.FEED_STALE),
         Reading("stale_symbols", "suppress openings", "No symbol has had a bar since the session began.", 0),
     ),
     (
@@ -153,8 +153,62 @@ CASES: list[tuple[Note, Reading]] = [
         Reading("flatten", "obey", "Operator: flatten in AAA."),
     ),
     (
-        note(NoteKind.ALERT, -3 * SECOND // 2),
-        Reading("clock_jump", "suppress openings", "The clock jumped by -1.500 s.", -1.5),
+        note(NoteKind.STALE_DATA, 240 * SECOND, 180 * SECOND),
+        Reading(
+            "data_age",
+            "freeze the mark, hold market orders",
+            "The newest bar of AAA is 240 s old, or its quote is crossed: its mark is frozen.",
+            240,
+            180,
+        ),
+    ),
+    (
+        note(NoteKind.ALERT, -3 * SECOND // 2, 2 * SECOND, metric=Condition.CLOCK_BACKWARD, **CRITICAL),
+        Reading("clock_jump", "halt", "The clock jumped by -1.500 s.", -1.5, 2),
+    ),
+    (
+        note(NoteKind.ALERT, 3 * SECOND, 2 * SECOND, metric=Condition.CLOCK, **CRITICAL),
+        Reading("clock_jump", "suppress openings", "The clock jumped by +3.000 s.", 3, 2),
+    ),
+    (
+        note(NoteKind.ALERT, SECOND, 2 * SECOND, metric=Condition.CLOCK, severity=Severity.INFO),
+        Reading("clock_jump", "record", "The clock jumped by +1.000 s.", 1, 2),
+    ),
+    (
+        note(NoteKind.ALERT, metric=Condition.STREAM_DOWN, **CRITICAL),
+        Reading("stream_down", "see mode", "The trade stream is down."),
+    ),
+    (
+        note(NoteKind.CLEARED, 90 * SECOND, 0, metric=Condition.STREAM_DOWN),
+        Reading("stream_down", "see mode", "Over after 90 s: stream down.", 90),
+    ),
+    (
+        note(NoteKind.CLEARED, 2400, NoteKind.UNPROTECTED),
+        Reading("unprotected", "go on", "Over: unprotected in AAA, for 2,400 share-seconds.", 2400),
+    ),
+    (
+        note(NoteKind.CLEARED, 120 * SECOND, NoteKind.STALE_DATA),
+        Reading("stale_data", "go on", "Over after 120 s: stale data in AAA.", 120),
+    ),
+    (
+        note(NoteKind.BUYING_POWER_DRIFT, 90 * MICRO, 100 * MICRO, use=NANO // 10),
+        Reading(
+            "buying_power",
+            "use the broker's figure",
+            "The broker lets us buy for $90.00, our own figure is $100.00.",
+            90,
+            100,
+            0.1,
+        ),
+    ),
+    (
+        note(NoteKind.RECONCILIATION, 5, 5, action=2, **CRITICAL),
+        Reading(
+            "reconciliation",
+            "halt",
+            "The broker has not answered a reconciliation that was asked for 6 times.",
+            6,
+        ),
     ),
     (
         note(NoteKind.RECONCILIATION, -2 * MICRO, 5 * MICRO, action=1),
@@ -219,7 +273,7 @@ CASES: list[tuple[Note, Reading]] = [
         ),
     ),
     (
-        note(NoteKind.UNKNOWN_ORDER, MICRO, 9_990_000, **CRITICAL),
+        note(NoteKind.FOREIGN_FILL, MICRO, 9_990_000, **CRITICAL),
         Reading(
             "quantity",
             "book and halt",
@@ -232,19 +286,43 @@ CASES: list[tuple[Note, Reading]] = [
         Reading("order", "drop", "News of an order that is not ours: order canceled."),
     ),
     (
-        note(NoteKind.UNKNOWN_ORDER, EventKind.FILL_VOIDED, **CRITICAL),
-        Reading("order", "halt", "News of an order that is not ours: fill voided."),
+        note(NoteKind.FOREIGN_VOID, 2 * MICRO, 5 * MICRO, **CRITICAL),
+        Reading(
+            "quantity",
+            "halt",
+            "The broker took back an execution of 2 shares of AAA at $5.00 of an order that is not ours.",
+            2,
+        ),
     ),
     (
-        note(NoteKind.QUARANTINE, EventKind.ORDER_HELD, OrderStatus.DENIED),
-        Reading("order", "ask the broker", "News that cannot be: order held, of an order that is denied."),
+        note(NoteKind.FILL_VOIDED, 2 * MICRO, 5 * MICRO, action=1),
+        Reading(
+            "quantity",
+            "rebuild the position",
+            "The broker took back an execution of 2 shares of AAA at $5.00.",
+            2,
+        ),
     ),
     (
-        note(NoteKind.QUARANTINE, 2 * MICRO, 5 * MICRO),
-        Reading("quantity", "book", "The broker took back an execution of 2 shares of AAA at $5.00.", 2),
+        note(NoteKind.FILL_VOIDED, 2 * MICRO, 5 * MICRO, detail=1),
+        Reading(
+            "quantity",
+            "book the inverse",
+            "The broker corrected an execution of 2 shares of AAA at $5.00.",
+            2,
+        ),
     ),
     (
-        note(NoteKind.QUARANTINE, 99, 0, **CRITICAL),
+        note(NoteKind.UNRESOLVED_ORDER, 300 * SECOND, 4, **CRITICAL),
+        Reading(
+            "unknown_age",
+            "call the operator",
+            "An order in AAA has had an unknown fate for 300 s; it counts as if it were open.",
+            300,
+        ),
+    ),
+    (
+        note(NoteKind.UNRECOGNISED_NEWS, 99, 0, **CRITICAL),
         Reading("order", "ask the broker", "News of an order in AAA that nobody can read."),
     ),
     (

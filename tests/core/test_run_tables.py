@@ -198,7 +198,7 @@ def test_the_brokers_times_come_before_the_engines() -> None:
 @pytest.mark.parametrize("cause", Cause)
 def test_orders_without_a_decision_have_no_intent(cause: Cause) -> None:
     (row,) = order_rows(records(ORDER, {"intent": 5, "cause": cause, "status": OrderStatus.WORKING}))
-    without = cause in (Cause.RISK_EXIT, Cause.OPERATOR, Cause.ADOPTED)
+    without = cause in (Cause.RISK_EXIT, Cause.OPERATOR)
     assert row["intent_id"] == (None if without else f"{5:016x}")
     assert row["client_order_id"] == f"st-{5:016x}-00"
 

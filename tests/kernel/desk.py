@@ -60,7 +60,6 @@ DEFAULTS = {
     "orders_minute": 60,
     "orders_day": 2_000,
     "repeat_limit": 20,
-    "require_stop": 1,
     "stale_after": 180 * SECOND,
     "stale_share": NANO // 2,
     "stale_shock": NANO // 50,
@@ -89,6 +88,10 @@ DEFAULTS = {
     "trips_day": 3,
     "query_tries": 5,
     "query_step": SECOND,
+    "unknown_deadline": 300 * SECOND,
+    "reconcile_wait": 60 * SECOND,
+    "clock_limit": 2 * SECOND,
+    "drift_tolerance": NANO // 100,
     "reject_storm": 5,
     "seed": 1,
     "symbols": 2,
@@ -102,8 +105,8 @@ def micros(amount: float) -> int:
 
 def plain(record: np.record, **kinds: type[IntEnum]) -> SimpleNamespace:
     """A record as an object of plain integers, with some of them as the enumerations they are."""
-    names = record.dtype.names
-    assert names is not None
+    names = [name for name, (dtype, *_) in (record.dtype.fields or {}).items() if dtype == np.int64]
+    assert names
     return SimpleNamespace(**{name: kinds.get(name, int)(record[name]) for name in names})
 
 
@@ -169,7 +172,7 @@ class Desk:
         event["t_market"] = event["t_received"] = event["t_visible"] = self.now
         for name, value in fields.items():
             event[name] = value
-        engine.apply(self.state, self.event, 0)  # type: ignore[no-untyped-call]
+        engine.apply(self.state, self.event)  # type: ignore[no-untyped-call]
         run = self.st.run
         assert run.broken == 0, f"invariant {run.broken} broken by {kind.name}"
         broken = invariants.broken(self.state)  # type: ignore[no-untyped-call]

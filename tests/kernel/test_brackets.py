@@ -127,6 +127,7 @@ def test_a_partial_entry_is_cut_off_and_protected_by_an_oco(desk: Desk) -> None:
     assert desk.timer(59).sent == []
     step = desk.timer(1)
     assert (step.command.kind, step.command.order) == (CommandKind.CANCEL, trade.entry)
+    assert step.noted == [NoteKind.UNPROTECTED]
     assert desk.canceled(trade.entry).sent == []  # the group has to be dead first
     assert desk.canceled(trade.target_order).sent == []
     step = desk.canceled(trade.stop_order)
@@ -135,8 +136,8 @@ def test_a_partial_entry_is_cut_off_and_protected_by_an_oco(desk: Desk) -> None:
     assert (oco.qty, oco.side) == (40 * MICRO, -1)
     assert (oco.target, oco.stop) == (101_500_000, 99 * MICRO)
     assert desk.order(oco.order).cause == Cause.PROTECTION
-    assert step.noted == [NoteKind.UNPROTECTED]
-    desk.accepted(oco.order)
+    assert step.noted == []
+    assert desk.accepted(oco.order).note(NoteKind.CLEARED).limit == NoteKind.UNPROTECTED
     assert desk.status(oco.stop_order) == OrderStatus.HELD
     assert desk.symbol().unprotected_since == 0
     assert desk.symbol().unprotected_time == 60 * 40

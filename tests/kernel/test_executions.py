@@ -81,7 +81,7 @@ def test_an_execution_of_nobody_s_order_is_booked_once_and_halts(desk: Desk, kno
     fields = {"execution": 9, "qty": 10 * MICRO, "price": 50 * MICRO, "symbol": 0, "code": 1}
     kind = EventKind.FILL if known else EventKind.FOREIGN_FILL
     step = desk.send(kind, order=777 if known else 0, **fields)
-    assert step.noted[0] == NoteKind.UNKNOWN_ORDER
+    assert step.noted[0] == NoteKind.FOREIGN_FILL
     desk.send(kind, order=777 if known else 0, **fields)
     assert desk.shares == 10
     assert desk.account.suspense == 1

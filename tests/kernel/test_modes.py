@@ -77,7 +77,9 @@ def test_a_jump_is_believed_when_a_second_bar_says_so(desk: Desk) -> None:
     step = desk.bar(0, 80.0)
     assert step.noted == [NoteKind.SUSPECT_MARK]
     assert desk.symbol().mark == 100 * MICRO
-    assert desk.bar(0, 81.0).noted == []
+    assert desk.bar(0, 80.0).noted == []  # the same bar told again confirms nothing
+    assert desk.symbol().mark == 100 * MICRO
+    assert desk.bar(0, 81.0, age=0).noted == []
     assert desk.symbol().mark == 81 * MICRO
     assert desk.account.equity == 98_100 * MICRO
 

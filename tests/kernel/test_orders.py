@@ -32,7 +32,7 @@ ENDINGS = {
 
 
 def test_no_news_leads_out_of_a_terminal_status() -> None:
-    ended = [s for s in OrderStatus if TERMINAL[s] and s not in (OrderStatus.NONE, OrderStatus.DENIED)]
+    ended = [s for s in OrderStatus if TERMINAL[s] and s is not OrderStatus.NONE]
     rows = [kind - EventKind.ORDER_ACCEPTED for kind in EventKind if 30 <= kind <= 45 and kind != 44]
     assert len(ended) == 5
     assert (TABLE[rows][:, ended] == KEEP).all()
@@ -266,7 +266,7 @@ def test_a_replacement_without_a_quantity_keeps_what_is_open(desk: Desk) -> None
 def test_an_event_name_that_nobody_knows_pages_and_asks(desk: Desk) -> None:
     order = desk.enter()
     step = desk.news(EventKind.ORDER_UNRECOGNISED, order)
-    assert (step.noted, step.sent) == ([NoteKind.QUARANTINE], [CommandKind.QUERY])
+    assert (step.noted, step.sent) == ([NoteKind.UNRECOGNISED_NEWS], [CommandKind.QUERY])
     assert Refusal.UNRECONCILED in desk.decide().refused
 
 
@@ -284,7 +284,7 @@ def test_a_slot_that_is_used_again_does_not_know_its_former_order(open_desk: Ope
         desk.canceled(trade.entry, trade.target_order, trade.stop_order)
         desk.enter()
     assert desk.symbol().entry > MAX_ORDERS
-    assert desk.fill(first, 10, cum=10).noted[0] == NoteKind.UNKNOWN_ORDER
+    assert desk.fill(first, 10, cum=10).noted[0] == NoteKind.FOREIGN_FILL
 
 
 def test_a_cancel_that_was_refused_or_had_no_answer_is_asked_again(desk: Desk) -> None:

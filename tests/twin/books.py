@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from core.kernel.kinds import Regime
+from core.kernel.records import LEDGER
 from tests.twin.money import ZERO, floor6, part_of, worth
 
 TWO_AND_A_HALF, FIVE = Decimal("2.5"), Decimal(5)
@@ -24,6 +25,11 @@ class Stock:
     allowed: int = 7
     mark: Decimal = ZERO
     suspect: Decimal = ZERO
+    suspect_bar: int = 0
+    crossed: int = 0
+    stale_hits: int = 0
+    stale_since: int = 0
+    fresh_since: int = 0
     last_bar: int = 0
     half_spread: Decimal = ZERO
     halted: int = 0
@@ -32,6 +38,10 @@ class Stock:
     cost: Decimal = ZERO
     realized: Decimal = ZERO
     fees: Decimal = ZERO
+    adjusted: Decimal = ZERO
+    base: tuple[Decimal, Decimal, Decimal] = (ZERO, ZERO, ZERO)
+    executions: list[tuple[int, Decimal, Decimal]] = field(default_factory=list)
+    alerted: int = 0
     strategy: int = 0
     intent: int = 0
     side: int = 0
@@ -74,6 +84,36 @@ class Stock:
         if self.mark < FIVE:
             return max(worth(-self.qty, TWO_AND_A_HALF), -self.value)
         return max(worth(-self.qty, FIVE), part_of(-self.value, rate))
+
+    def book(self, execution: int, qty: Decimal, price: Decimal, fee: Decimal) -> Decimal:
+        """Book an execution and remember it; the oldest of more than can be remembered becomes part of the base."""
+        cash = self.trade(qty, price, fee)
+        self.executions.append((execution, qty, price))
+        if len(self.executions) > LEDGER:
+            before = Stock(0)
+            before.qty, before.cost, before.realized = self.base
+            before.trade(*self.executions.pop(0)[1:], ZERO)
+            self.base = before.qty, before.cost, before.realized
+        return cash
+
+    def rebase(self) -> None:
+        """Forget how the position came to be."""
+        self.base, self.executions = (self.qty, self.cost, self.realized), []
+
+    def without(self, execution: int, qty: Decimal, price: Decimal, fee: Decimal) -> Decimal | None:
+        """Everything again, with another execution or none (qty 0) in one's place; the cash, None if it is not known."""
+        if execution not in [known for known, *_ in self.executions if known]:
+            return None
+        now = [(execution, qty, price) if row[0] == execution else row for row in self.executions]
+        again = Stock(0)
+        again.qty, again.cost, again.realized = self.base
+        self.executions = [row for row in now if row[1]]
+        for _, signed, at in self.executions:
+            again.trade(signed, at, ZERO)
+        cash = (again.realized - self.realized) - (again.cost - self.cost)
+        self.qty, self.cost, self.realized = again.qty, again.cost, again.realized
+        self.fees += fee
+        return cash - fee
 
     def trade(self, qty: Decimal, price: Decimal, fee: Decimal) -> Decimal:
         """Book an execution of signed `qty`; the cash that it brings. Through zero it closes first, then opens."""
@@ -119,9 +159,8 @@ class Account:
     last_equity: Decimal = ZERO
     last_maintenance: Decimal = ZERO
     bought_today: Decimal = ZERO
-    broker_cash: Decimal = ZERO
-    broker_equity: Decimal = ZERO
-    broker_buying_power: Decimal = ZERO
+    unsettled: Decimal = ZERO
+    power_drift: Decimal = ZERO
     open_risk: Decimal = ZERO
     suspense: int = 0
 

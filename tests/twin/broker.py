@@ -111,6 +111,8 @@ class Broker:
         terms = {"order": order, "execution": execution, "symbol": symbol}
         if rng.random() < 0.1:
             terms["execution"] += 1
+        if rng.random() < 0.05:
+            terms["order"] = self.twin.next_order + 8
         if rng.random() < 0.5:
             return EventKind.FILL_VOIDED, terms | {"qty": qty, "price": price, "amount": rng.choice((0, 1300))}
         to = rng.choice((qty, qty, qty // 2 or 1, 2 * qty))

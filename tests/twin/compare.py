@@ -24,8 +24,8 @@ from tests.twin.orders import Order
 
 EVERYTHING_AFTER = 32  # events
 NOTE_FIELDS = ("kind", "severity", "symbol", "order")
-RUN_DERIVED = {"working", "unknown", "conditions", "lanes"}
-RUN_KERNELS_OWN = {"command_hash", "commands", "notes", "broken", "broken_at", "ended"}
+RUN_DERIVED = {"working", "unknown", "conditions", "lanes", "stale_symbols", "alerted"}
+RUN_KERNELS_OWN = {"command_hash", "commands", "notes", "broken", "broken_at", "ended", "equity_before"}
 
 
 class DisagreementError(AssertionError):
@@ -151,6 +151,7 @@ class Pair:
             "gross": sum(map(abs, values)),
             "maintenance": sum(stock.maintenance(rate) for stock in twin.stocks),
             "realized": sum(stock.realized for stock in twin.stocks),
+            "cost": sum(stock.cost for stock in twin.stocks),
             "reserved": sum(hold for _, hold in holds),
             "reserved_net": sum(side * hold for side, hold in holds),
         }
@@ -179,7 +180,9 @@ class Pair:
             "maintenance": stock.maintenance(twin.config.maintenance),
             "working": twin.working(stock),
             "reserved": twin.reserved_in(stock),
-        }
+            "executed": stock.qty - stock.adjusted,
+            "remembered": len(stock.executions),
+        } | dict(zip(("base_qty", "base_cost", "base_realized"), stock.base, strict=True))
         fields, where = vars(stock) | derived, f"symbols[{number}]"
         expected = self._once(where, tuple([fields[name] for name in self.symbols.names]))
         self._rows(where, self.symbols, number, expected)
@@ -193,6 +196,8 @@ class Pair:
             "unknown": sum(order.status == OrderStatus.UNKNOWN for order in live),
             "conditions": sum(reason.active << condition for condition, reason in twin.reasons.items()),
             "lanes": sum(circuit.state != Breaker.CLOSED for circuit in twin.circuits),
+            "stale_symbols": sum(bool(stock.stale_since) for stock in twin.stocks),
+            "alerted": sum(1 << condition for condition in twin.announced),
         }
         self._rows("run", self.derived, 0, [derived[name] for name in self.derived.names])
         for number in range(len(twin.stocks)):

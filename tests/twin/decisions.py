@@ -99,7 +99,7 @@ class Decisions:
         self._check_losses(d, equity)
         self._check_rates(d, stock)
         if not qty:
-            d["refused"] |= d["reduced"]
+            self._nothing_left(d)
         if d["refused"]:
             d["binding"], d["qty"] = Binding.CHECK, 0
             return
@@ -166,6 +166,32 @@ class Decisions:
                 d.reduce(code)
         d["sized_qty"] = lots(max(f3, 0) * UNIT * equity / price, c.lot)
         d["qty"] = lots(max(least, 0) * UNIT * equity / price, c.lot)
+        if not d["qty"]:
+            self._keep_what_leaves_none(d, nanos(f2), nanos(c.lot / 1_000_000 * price / equity))
+
+    def _keep_what_leaves_none(self: Engine, d: Decision, wanted: int, one_lot: int) -> None:
+        """Of the caps only those below one lot are to blame, and none if not even a lot was wanted."""
+        caps = {
+            "cap_risk": Refusal.TRADE_RISK, "cap_symbol": Refusal.SYMBOL_CAP, "cap_gross": Refusal.GROSS_CAP,
+            "cap_net": Refusal.NET_CAP, "cap_liquidity": Refusal.ADV_SHARE, "cap_buying_power": Refusal.BUYING_POWER,
+        }  # fmt: skip
+        d["reduced"] = 0
+        if wanted < one_lot:
+            return
+        if d["portfolio_scale"] < BILLION and int(wanted * (d["portfolio_scale"] * UNIT)) < one_lot:
+            d.reduce(Refusal.PORTFOLIO_RISK)
+        for name, code in caps.items():
+            if d[name] < one_lot:
+                d.reduce(code)
+
+    def _nothing_left(self: Engine, d: Decision) -> None:
+        """A quantity of nothing has its reasons, unless another refusal is the reason."""
+        others = (Refusal.MODE, Refusal.SYMBOL_BUSY, Refusal.CALIBRATION, Refusal.NO_EDGE, Refusal.DRAWDOWN)
+        if any(d["refused"] >> code & 1 for code in others):
+            d["reduced"] = 0
+        else:
+            d["refused"] |= d["reduced"]
+            d.flag(Refusal.ZERO_QTY, True)
 
     def _shrinkage(self: Engine, p: float, loss: float, gain: float) -> float:
         n = float(self.config.observations)
@@ -206,6 +232,8 @@ class Decisions:
             d.reduce(Refusal.MAX_NOTIONAL)
         if largest < d["qty"]:
             d["qty"], d["binding"] = largest // c.lot * c.lot, Binding.MAX_ORDER
+            if not d["qty"]:
+                d["reduced"] &= 1 << Refusal.MAX_QTY | 1 << Refusal.MAX_NOTIONAL
 
     # checks
 
@@ -219,12 +247,13 @@ class Decisions:
         d.flag(Refusal.SESSION_CLOSED, self.phase != Phase.REGULAR or closing)
         d.flag(Refusal.SYMBOL_HALTED, stock.halted != 0)
         d.flag(Refusal.NOT_TRADABLE, not stock.allowed & AssetFlag.TRADABLE)
-        shortable = c.shorting and stock.allowed & AssetFlag.SHORTABLE
+        shortable = c.shorting and c.regime != Regime.NONE and stock.allowed & AssetFlag.SHORTABLE
         d.flag(Refusal.NOT_SHORTABLE, d["side"] < 0 and not shortable)
         d.flag(Refusal.SYMBOL_BUSY, bool(stock.entry or stock.qty))
         d.flag(Refusal.SELF_CROSS, not stock.entry and self.any_alive(stock))
         d.flag(Refusal.UNRECONCILED, bool(stock.unreconciled or stock.gap))
-        d.above(Refusal.DATA_STALE, self.now - stock.last_bar, c.stale_after)
+        age = self.now - stock.last_bar
+        d.check(Refusal.DATA_STALE, age, c.stale_after, age > c.stale_after or stock.crossed)
 
     def _check_price(self: Engine, d: Decision, stock: Stock, entry, target, stop) -> None:
         away = fraction(abs(entry - stock.mark), stock.mark) if stock.mark > 0 else 0
@@ -232,7 +261,7 @@ class Decisions:
         d.check(Refusal.PRICE_COLLAR, away, collar, stock.mark <= 0 or away > collar)
         low, high = (stop, target) if d["side"] > 0 else (target, stop)
         d.flag(Refusal.PRICE_INCREMENT, low <= 0 or entry - low < CENT or high - entry < CENT)
-        d.flag(Refusal.STOP_REQUIRED, bool(self.config.require_stop) and d["stop"] <= 0)
+        d.flag(Refusal.STOP_REQUIRED, d["stop"] <= 0)
 
     def _check_size(self: Engine, d: Decision, stock: Stock, value: Decimal) -> None:
         c = self.config
@@ -244,7 +273,6 @@ class Decisions:
             d.flag(Refusal.ADV_UNKNOWN, stock.adv <= 0)
             if stock.adv > 0:
                 d.above(Refusal.ADV_SHARE, fraction(exact(d["qty"]), stock.adv), c.adv_share)
-        d.flag(Refusal.ZERO_QTY, d["qty"] == 0)
         d.flag(Refusal.MIN_NOTIONAL, d["qty"] != 0 and value < exact(c.min_notional))
 
     def _check_exposure(self: Engine, d: Decision, stock: Stock, value: Decimal, equity: Decimal) -> None:
@@ -252,8 +280,10 @@ class Decisions:
         symbol = abs(stock.value) + self.reserved_in(stock) + value
         d.above(Refusal.SYMBOL_CAP, fraction(symbol, equity), c.symbol_cap)
         d.above(Refusal.GROSS_CAP, fraction(self.gross + self.reserved + value, equity), c.gross_cap)
-        net = abs(self.value + self.reserved_net + d["side"] * value)
-        d.above(Refusal.NET_CAP, fraction(net, equity), c.net_cap)
+        before = self.value + self.reserved_net
+        net = abs(before + d["side"] * value)
+        used = fraction(net, equity)
+        d.check(Refusal.NET_CAP, used, c.net_cap, used > c.net_cap and net > abs(before))
         risk = worth(exact(d["qty"]), exact(max(d["stop"], 0)))
         d.above(Refusal.TRADE_RISK, fraction(risk, equity), c.trade_risk)
         if c.portfolio_risk > 0:

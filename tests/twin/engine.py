@@ -11,7 +11,8 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 from core.kernel.kinds import CommandKind, Condition, EventKind, Lane, Mode, NoteKind, OrderStatus, Regime, Severity
-from core.kernel.records import MAX_ORDERS
+from core.kernel.outputs import SPARE
+from core.kernel.records import MAX_COMMANDS, MAX_NOTES, MAX_ORDERS
 from tests.twin.books import Account, Margin, Stock, leverage
 from tests.twin.decisions import Decision, Decisions, no_intents
 from tests.twin.guards import Circuit, Guards, Reason
@@ -45,8 +46,10 @@ class Engine(Decisions, Reports, Surroundings, Trades, Guards):
         self.ended: list[int] = []
         self.decision: Decision | None = None
         self.seq = self.now = self.phase = self.sessions = self.session_open = self.session_close = 0
-        self.session, self.mode, self.next_order, self.feed_up = -1, Mode.BROKER_DEGRADED, 1, 1
+        self.session, self.mode, self.next_order = -1, Mode.BROKER_DEGRADED, 1
         self.reconciling, self.streaming, self.closing = True, False, False
+        self.asked, self.tries, self.turn, self.left, self.drifting = 1, 0, 0, 0, False
+        self.announced: set[Condition] = set()
         self.orders_minute = self.minute_start = self.orders_day = self.rejects_window = self.rejects = 0
         self.clean_sessions, self.reentry, self.decisions = 0, BILLION, 0
         for condition in (Condition.STREAM_DOWN, Condition.RECONCILING):
@@ -104,14 +107,21 @@ class Engine(Decisions, Reports, Surroundings, Trades, Guards):
     def buying_power(self) -> Decimal:
         a, times = self.account, leverage(self.config.multiplier, self.equity)
         if times == 1 or self.config.regime == Regime.NONE:
-            return a.cash - self.reserved
-        if times == 4 and self.config.regime == Regime.LEGACY_PDT:
-            return 4 * (a.last_equity - a.last_maintenance) - max(a.bought_today, ZERO) - self.reserved
-        return times * self.equity - self.gross - self.reserved
+            power = a.cash - a.unsettled
+        elif times == 4 and self.config.regime == Regime.LEGACY_PDT:
+            power = 4 * (a.last_equity - a.last_maintenance) - max(a.bought_today, ZERO)
+        else:
+            power = times * self.equity - self.gross
+        return power - self.reserved - a.power_drift
 
     @property
     def flat(self) -> bool:
-        return not any(stock.qty or stock.unreconciled for stock in self.stocks)
+        return not self.reconciling and not any(s.qty or s.entry or s.unreconciled for s in self.stocks)
+
+    @property
+    def room(self) -> bool:
+        """Whether the step may begin something more."""
+        return len(self.commands) <= MAX_COMMANDS - SPARE and len(self.notes) <= MAX_NOTES - SPARE
 
     # orders and outputs
 
@@ -133,13 +143,23 @@ class Engine(Decisions, Reports, Surroundings, Trades, Guards):
         return order
 
     def enter(self, order: Order, status: OrderStatus) -> None:
-        order.enter(status, self.now, self.config.query_step)
+        was_lost = order.status == OrderStatus.UNKNOWN
+        order.enter(status, self.now, self.config)
+        self._found(order, was_lost)
         self._bury(order)
 
     def hear(self, order: Order, kind: EventKind) -> bool:
-        changed = order.hear(kind, self.now, self.config.query_step)
+        was_lost = order.status == OrderStatus.UNKNOWN
+        changed = order.hear(kind, self.now, self.config)
+        self._found(order, was_lost and changed)
         self._bury(order)
         return changed
+
+    def _found(self, order: Order, found: bool) -> None:
+        """An order about whose fate the operator was called is no longer lost."""
+        if found and order.paged:
+            order.paged = 0
+            self.note(NoteKind.CLEARED, Severity.INFO, order.symbol, order.id)
 
     def _bury(self, order: Order) -> None:
         """An order that has ended is no longer among the living."""

@@ -12,14 +12,16 @@ from core.kernel.kinds import (
     CommandKind,
     Condition,
     Lane,
+    LaneFailure,
     Mode,
     NoteKind,
     Phase,
     Severity,
 )
-from tests.twin.money import BILLION, fraction, hash64, part_of, use
+from tests.twin.money import BILLION, ZERO, fraction, hash64, part_of, use
 
 if TYPE_CHECKING:
+    from tests.twin.books import Stock
     from tests.twin.engine import Engine
 
 MINUTE = 60 * BILLION
@@ -40,7 +42,10 @@ ASKS_FOR = {
     Condition.SUSPENSE: Mode.HALTED,
     Condition.TRIPS: Mode.HALTED,
     Condition.OPERATOR: Mode.HALTED,
+    Condition.CLOCK_BACKWARD: Mode.HALTED,
 }
+ALERTS = {Condition.FEED_DOWN, Condition.STREAM_DOWN, Condition.TRIPS}
+ROUTINE = {Condition.SOFT_LIMIT, Condition.REENTRY, Condition.BREAKER, Condition.RECONCILING, Condition.OPERATOR}
 SHUT = {Breaker.OPEN, Breaker.READY}
 
 
@@ -53,6 +58,7 @@ class Reason:
     session: int = 0
     clear_since: int = 0
     checks: int = 0
+    held: int = 0
     last: deque[bool] = field(default_factory=lambda: deque([False] * 3, 3))
 
     def confirmed(self, bad: bool) -> bool:
@@ -78,6 +84,7 @@ class Circuit:
     half_open: int = 0
     trips: int = 0
     resets: int = 0
+    closings: int = 0
     last: int = 0
 
 
@@ -87,6 +94,7 @@ class Guards:
     def set(self: Engine, condition: Condition, active: bool) -> None:
         reason = self.reasons[condition]
         if reason.active != active:
+            reason.held = self.now - reason.since
             reason.active, reason.since, reason.clear_since = active, self.now, 0
 
     def active(self: Engine, *conditions: Condition) -> bool:
@@ -98,8 +106,8 @@ class Guards:
         """Unit value, with a shock while the marks are stale, and the three losses measured on it."""
         a = self.account
         equity = self.equity
-        if self.active(Condition.FEED_STALE, Condition.FEED_DOWN):
-            equity -= part_of(self.gross, self.config.stale_shock)
+        frozen = sum((abs(s.value) for s in self.stocks if self.blind(s)), ZERO)
+        equity -= part_of(frozen, self.config.stale_shock)
         a.unit_value = fraction(equity, a.units)
         if self.config.hwm_intraday:
             self._raise_high(a.unit_value)
@@ -196,6 +204,8 @@ class Guards:
         if self.phase != Phase.REGULAR:
             return
         config, reason = self.config, self.reasons[Condition.FEED_STALE]
+        for stock in self.stocks:
+            self._watch_data(stock)
         traded = [stock for stock in self.stocks if stock.last_bar >= self.session_open]
         late = [s for s in traded if self.now - s.last_bar > config.stale_after and not s.halted]
         if traded:
@@ -214,6 +224,27 @@ class Guards:
         elif self.now - reason.clear_since >= 3 * config.stale_after:
             self.set(Condition.FEED_STALE, False)
 
+    def _watch_data(self: Engine, stock: Stock) -> None:
+        """The label of marks that cannot be believed, of symbols in which something is at stake."""
+        patience, at_stake = self.config.stale_after, bool(stock.qty or stock.entry)
+        silent = self.now - max(stock.last_bar, self.session_open) > patience and not stock.halted
+        bad = silent or bool(stock.crossed)
+        stock.stale_hits = (stock.stale_hits * 2 + bad) % 8
+        if not stock.stale_since:
+            if at_stake and stock.stale_hits.bit_count() >= 2:
+                stock.stale_since, stock.fresh_since = self.now, 0
+                self.note(NoteKind.STALE_DATA, Severity.WARNING, stock.number)
+        elif bad and at_stake:
+            stock.fresh_since = 0
+        else:
+            stock.fresh_since = stock.fresh_since or self.now
+            if not at_stake or self.now - stock.fresh_since >= 3 * patience:
+                self.note(NoteKind.CLEARED, Severity.INFO, stock.number)
+                stock.stale_since = 0
+
+    def blind(self: Engine, stock: Stock) -> bool:
+        return bool(stock.stale_since) or self.active(Condition.FEED_STALE, Condition.FEED_DOWN)
+
     # breakers
 
     @property
@@ -228,6 +259,7 @@ class Guards:
         circuit = self.circuits[lane]
         circuit.state, circuit.since = state, self.now
         circuit.failures = circuit.probes = circuit.half_open = 0
+        circuit.closings += state == Breaker.CLOSED
 
     def trip(self: Engine, lane: int) -> None:
         circuit = self.circuits[lane]
@@ -281,10 +313,13 @@ class Guards:
             self.plan_probe(event.code)
         elif (
             circuit.state != Breaker.CLOSED
+            or event.code2 == LaneFailure.UNAUTHORISED
             or circuit.failures >= config.breaker_failures
             or (circuit.window_requests >= config.breaker_min and share)
         ):
             self.trip(event.code)
+        if circuit.state == Breaker.OPEN and event.amount > 0:
+            circuit.next_probe = self.now + event.amount
 
     def on_probe_ok(self: Engine, event) -> None:
         circuit = self.circuits[event.code]
@@ -324,6 +359,7 @@ class Guards:
             if trips > max(counted.checks, self.config.trips_day):
                 self.set(Condition.TRIPS, True)
             counted.checks = trips
+        self._announce()
         asked = {condition: ASKS_FOR[condition] for condition, reason in self.reasons.items() if reason.active}
         if worst == Breaker.HALF_OPEN:
             asked[Condition.BREAKER] = Mode.REDUCED
@@ -338,6 +374,19 @@ class Guards:
         if mode == Mode.RISK_EXIT:
             for stock in self.stocks:
                 self.begin_exit(stock, Cause.RISK_EXIT)
+
+    def _announce(self: Engine) -> None:
+        """One alert for each condition that calls for a person, one note when it is over; nothing from before birth."""
+        for condition, reason in self.reasons.items():
+            if condition in ROUTINE or (condition in self.announced) == reason.active:
+                continue
+            if not reason.active:
+                self.announced.remove(condition)
+                self.note(NoteKind.CLEARED, Severity.INFO)
+            elif reason.since:
+                self.announced.add(condition)
+                if condition in ALERTS:
+                    self.note(NoteKind.ALERT, Severity.CRITICAL)
 
     @property
     def scale(self: Engine) -> int:

@@ -41,7 +41,6 @@ BASE = dict.fromkeys(CONFIG.names, 0) | {
     "orders_minute": 60,
     "orders_day": 2000,
     "repeat_limit": 20,
-    "require_stop": 1,
     "stale_after": 180 * SECOND,
     "stale_share": NANO // 2,
     "protect_within": 60 * SECOND,
@@ -71,6 +70,10 @@ BASE = dict.fromkeys(CONFIG.names, 0) | {
     "trips_day": 3,
     "query_tries": 5,
     "query_step": SECOND,
+    "unknown_deadline": 300 * SECOND,
+    "reconcile_wait": 60 * SECOND,
+    "clock_limit": 2 * SECOND,
+    "drift_tolerance": NANO // 100,
     "reject_storm": 5,
     "seed": 1,
     "symbols": 3,
@@ -99,7 +102,7 @@ class Kernel:
     def apply(self, event: Any) -> None:
         """One event through `engine.apply`."""
         self._event_words[:] = event
-        engine.apply(self.state, self._event, 0)
+        engine.apply(self.state, self._event)
 
     def send(self, kind: EventKind, **fields: int) -> None:
         """The next event in sequence; its time is the last one's unless `t_visible` says otherwise."""

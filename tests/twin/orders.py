@@ -98,6 +98,9 @@ class Order:
     queries: int = 0
     query_at: int = 0
     cancel_sent: int = 0
+    unknown_since: int = 0
+    deadline: int = 0
+    paged: int = 0
 
     @property
     def open(self) -> Decimal:
@@ -109,13 +112,14 @@ class Order:
         """Dollars held for what an entry may still buy or sell short."""
         return worth(self.open, self.hold_price) if self.role == Role.ENTRY else ZERO
 
-    def enter(self, status: int, now: int, query_step: int) -> None:
+    def enter(self, status: int, now: int, config) -> None:
         """Into a status, with the time that belongs to it."""
         if status in PENDING and self.status not in PENDING:
             self.previous = OrderStatus.ACCEPTED if self.status in IN_FLIGHT else self.status
         self.status = status
         if status == OrderStatus.UNKNOWN:
-            self.query_at = now + query_step
+            self.query_at = now + config.query_step
+            self.unknown_since, self.deadline = now, now + config.unknown_deadline
         elif status == OrderStatus.ACCEPTED:
             self.accepted = now
         elif status == OrderStatus.WORKING:
@@ -128,7 +132,7 @@ class Order:
             self.terminal = now
             setattr(self, ENDS[status], now)
 
-    def hear(self, kind: int, now: int, query_step: int) -> bool:
+    def hear(self, kind: int, now: int, config) -> bool:
         """Take one item of news; whether the status has changed, or been entered anew."""
         if kind in REFUSES:
             if self.status != REFUSES[kind]:
@@ -142,7 +146,7 @@ class Order:
             return False
         if self.status not in sources:
             return False
-        self.enter(self._at_work(status), now, query_step)
+        self.enter(self._at_work(status), now, config)
         return True
 
     def _at_work(self, status: int) -> int:

@@ -77,7 +77,7 @@ def digests(path: Path) -> list[str]:
         if view:
             engine.step(view, View(events[i : i + 1].view(np.int64), EVENT))
         else:
-            engine.apply(state, events, i)
+            engine.apply(state, events[i : i + 1])
         if (i + 1) % EVERY == 0 or i + 1 == len(events):
             lines.append(f"{i + 1} {state_digest(state)} {int(state[0].run.command_hash)}")
     return lines

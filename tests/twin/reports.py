@@ -12,6 +12,7 @@ from core.kernel.kinds import (
     EventKind,
     NoteKind,
     OrderStatus,
+    Regime,
     RejectReason,
     Role,
     Severity,
@@ -43,8 +44,9 @@ class Reports:
             self._count(order, stock, qty, event.cum_qty)
             if first:
                 self._hold_legs(order, stock)
-            self._book(order, stock, qty, price, fee)
+            self._book(order, stock, event.execution, qty, price, fee)
             self._count_margin(stock, before, order.side * qty, first)
+            self._await_settlement(order.side * qty, price)
             self._follow(order, stock, before)
 
     def on_foreign_fill(self: Engine, event) -> None:
@@ -115,9 +117,17 @@ class Reports:
             self.stocks[order.symbol].unreconciled = 1
         order.overfill = excess
 
-    def _book(self: Engine, order: Order, stock: Stock, qty: Decimal, price: Decimal, fee: Decimal) -> None:
-        self.account.cash += stock.trade(order.side * qty, price, fee)
+    def _book(self: Engine, order: Order, stock: Stock, execution: int, qty, price, fee) -> None:
+        self.account.cash += stock.book(execution, order.side * qty, price, fee)
         self.account.fees += fee
+        self._count_paid(order, qty, price)
+
+    def _await_settlement(self: Engine, qty: Decimal, price: Decimal) -> None:
+        """Sales in a cash account are paid tomorrow."""
+        if qty < 0 and self.config.regime == Regime.NONE:
+            self.account.unsettled += worth(-qty, price)
+
+    def _count_paid(self: Engine, order: Order, qty: Decimal, price: Decimal) -> None:
         paid = worth(abs(qty), price) * (1 if qty > 0 else -1)
         order.paid += paid
         self.account.bought_today += paid if order.role == Role.ENTRY else -paid
@@ -146,15 +156,17 @@ class Reports:
             self.note(NoteKind.DUPLICATE_FILL, Severity.INFO, event.symbol)
             return
         self._keep(event.execution, (event.order, exact(event.qty), exact(event.price)))
-        self.note(NoteKind.UNKNOWN_ORDER, Severity.CRITICAL, event.symbol)
+        self.note(NoteKind.FOREIGN_FILL, Severity.CRITICAL, event.symbol)
         if event.symbol >= 0:
             stock, fee = self.stocks[event.symbol], exact(event.amount)
             before = stock.qty
-            self.account.cash += stock.trade(qty, exact(event.price), fee)
+            self.account.cash += stock.book(event.execution, qty, exact(event.price), fee)
             self.account.fees += fee
             self._count_margin(stock, before, qty, True)
+            self._await_settlement(qty, exact(event.price))
             stock.unreconciled = 1
             self.leave_if_turned(stock)
+            self.fit_legs(stock)
         self.account.suspense += 1
         self.set(Condition.SUSPENSE, True)
 
@@ -170,7 +182,7 @@ class Reports:
         """Take an execution back as it was booked, and put another in its place if there is one."""
         order = self.orders.get(event.order)
         if order is None:
-            self.note(NoteKind.UNKNOWN_ORDER, Severity.CRITICAL, event.symbol)
+            self.note(NoteKind.FOREIGN_VOID, Severity.CRITICAL, event.symbol)
             self.set(Condition.SUSPENSE, True)
             return
         known = self._recall(event.execution)
@@ -183,16 +195,24 @@ class Reports:
             self._quarantine(order)
         else:
             self._keep(event.execution, then)
-            self.note(NoteKind.QUARANTINE, Severity.WARNING, order.symbol, order.id)
-            self._rebook(order, taken, given)
+            self.note(NoteKind.FILL_VOIDED, Severity.WARNING, order.symbol, order.id)
+            self._rebook(order, event.execution, taken, given)
 
-    def _rebook(self: Engine, order: Order, taken, given) -> None:
+    def _rebook(self: Engine, order: Order, execution: int, taken, given) -> None:
+        """The position as if it had always been so; where that is out of memory, the opposite of what is taken."""
         stock = self.stocks[order.symbol]
-        before = stock.qty
-        for (qty, price, fee), sign in ((taken, -1), (given, 1)) if given else ((taken, -1),):
+        before, fee = stock.qty, taken[2]
+        instead = (order.side * given[0], given[1]) if given else (ZERO, ZERO)
+        cash = stock.without(execution, *instead, fee)
+        if cash is None:
+            cash = stock.book(0, -order.side * taken[0], taken[1], fee)
+            cash += stock.book(0, *instead, ZERO) if given else ZERO
+        self.account.cash += cash
+        self.account.fees += fee
+        for (qty, price, _), sign in ((taken, -1), (given, 1)) if given else ((taken, -1),):
             order.filled += sign * qty
             order.cum += sign * qty
-            self._book(order, stock, sign * qty, price, fee)
+            self._count_paid(order, sign * qty, price)
         self._weigh(order)
         if not order.terminal:
             if 0 < order.qty <= order.filled:
@@ -223,7 +243,9 @@ class Reports:
         elif event.kind == EventKind.ORDER_NOT_FOUND:
             self._not_found(order)
         elif event.kind == EventKind.ORDER_UNRECOGNISED:
-            self._quarantine(order)
+            self.note(NoteKind.UNRECOGNISED_NEWS, Severity.CRITICAL, order.symbol, order.id)
+            self.stocks[order.symbol].unreconciled = 1
+            self.command(CommandKind.QUERY, order)
         else:
             assert event.kind in LEADS_TO or event.kind in REFUSES
             self._told(order, event)

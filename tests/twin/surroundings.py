@@ -23,7 +23,7 @@ from core.kernel.kinds import (
 from core.kernel.records import MAX_ORDERS
 from tests.twin.books import Deficit, Stock
 from tests.twin.guards import MINUTE
-from tests.twin.money import BILLION, MICRO, ZERO, exact, floor6, fraction, worth
+from tests.twin.money import BILLION, MICRO, ZERO, exact, floor6, fraction, part_of, worth
 from tests.twin.trades import on_grid
 
 if TYPE_CHECKING:
@@ -37,14 +37,18 @@ class Surroundings:
 
     def on_bar(self: Engine, event) -> None:
         stock, price = self.stocks[event.symbol], exact(event.price)
-        if event.t_market < stock.last_bar:
+        if event.t_market < stock.last_bar or price <= 0:
             return
         stock.last_bar = event.t_market
         believable = self.config.plausible_jump
         jumped = stock.mark and fraction_exceeds(abs(price - stock.mark), stock.mark, believable)
         again = stock.suspect and not fraction_exceeds(abs(price - stock.suspect), price, believable)
+        if jumped and again and event.t_market <= stock.suspect_bar:
+            again = False
         if jumped and not again:
-            stock.suspect = price
+            if stock.suspect == price:
+                return
+            stock.suspect, stock.suspect_bar = price, event.t_market
             self.note(NoteKind.SUSPECT_MARK, Severity.WARNING, stock.number)
         else:
             stock.suspect, stock.mark = ZERO, price
@@ -53,7 +57,9 @@ class Surroundings:
         self.note(NoteKind.BAR_REVISION, Severity.INFO, event.symbol)
 
     def on_quote(self: Engine, event) -> None:
-        if 0 < event.price <= event.target:
+        stock = self.stocks[event.symbol]
+        stock.crossed = int(not 0 < event.price <= event.target)
+        if not stock.crossed:
             self.stocks[event.symbol].half_spread = floor6(exact(event.target - event.price) / 2)
 
     def on_halt(self: Engine, event) -> None:
@@ -74,7 +80,6 @@ class Surroundings:
         stock.adv = exact(event.qty) if event.qty > 0 else stock.adv
 
     def on_feed(self: Engine, event) -> None:
-        self.feed_up = event.code
         self.set(Condition.FEED_DOWN, not event.code)
 
     # strategies besides their signals
@@ -93,17 +98,35 @@ class Surroundings:
         self.watch_losses()
         self.watch_feed()
         self.watch_circuits()
+        self.watch_reconciliation()
         if self.closing:
             self._close_books()
         before = self.config.flat_before_close
         closing = before > 0 and self.phase == Phase.REGULAR and self.now >= self.session_close - before
-        for stock in self.stocks:
-            if stock.qty or stock.entry:
-                self.watch_trade(stock, closing)
-        lost = [o for o in self.live.values() if o.status == OrderStatus.UNKNOWN and self.now >= o.query_at]
+        self._watch_trades(closing)
+        lost = [o for o in self.live.values() if o.status == OrderStatus.UNKNOWN]
         for order in sorted(lost, key=lambda o: o.id % MAX_ORDERS):
-            order.query_at = self.now + self.config.query_step * 2 ** min(order.queries, 10)
-            self.command(CommandKind.QUERY, order)
+            if not self.room:
+                self.left += 1
+                continue
+            if self.now >= order.query_at:
+                order.query_at = self.now + self.config.query_step * 2 ** min(order.queries, 10)
+                self.command(CommandKind.QUERY, order)
+            if self.now >= order.deadline and not order.paged:
+                order.paged = 1
+                self.note(NoteKind.UNRESOLVED_ORDER, Severity.CRITICAL, order.symbol, order.id)
+
+    def _watch_trades(self: Engine, closing: bool) -> None:
+        """Every trade, from where the last timer ran out of room."""
+        self.left, stocks = 0, self.stocks[self.turn :] + self.stocks[: self.turn]
+        for stock in stocks:
+            if not stock.qty and not stock.entry:
+                continue
+            if self.room:
+                self.watch_trade(stock, closing)
+            else:
+                self.turn = self.turn if self.left else stock.number
+                self.left += 1
 
     def on_session(self: Engine, event) -> None:
         regular, was_regular = event.code == Phase.REGULAR, self.phase == Phase.REGULAR
@@ -113,7 +136,7 @@ class Surroundings:
             if self.closing:
                 self._close_books()
             self.session, self.sessions = event.amount, self.sessions + 1
-            self.orders_day, self.account.bought_today = 0, ZERO
+            self.orders_day, self.account.bought_today, self.account.unsettled = 0, ZERO, ZERO
             for circuit in self.circuits:
                 circuit.trips = 0
             for stock in self.stocks:
@@ -150,7 +173,7 @@ class Surroundings:
                 del margin.deficits[slot]
 
     def on_restart(self: Engine, event) -> None:
-        self.streaming, self.reconciling = False, True
+        self.streaming, self.reconciling, self.asked = False, True, 0
         self.set(Condition.STREAM_DOWN, True)
         self.set(Condition.RECONCILING, True)
         for lane, circuit in enumerate(self.circuits):
@@ -158,8 +181,11 @@ class Surroundings:
                 self.plan_probe(lane)
 
     def on_clock_jump(self: Engine, event) -> None:
-        self.note(NoteKind.ALERT, Severity.CRITICAL)
-        self.set(Condition.CLOCK, True)
+        limit = self.config.clock_limit
+        harmless = 0 <= event.amount <= limit
+        self.note(NoteKind.ALERT, Severity.INFO if harmless else Severity.CRITICAL)
+        if not harmless:
+            self.set(Condition.CLOCK if event.amount > 0 else Condition.CLOCK_BACKWARD, True)
 
     # the operator, the broker and the account
 
@@ -169,9 +195,11 @@ class Surroundings:
         if act == OperatorAct.HALT:
             self.set(Condition.OPERATOR, True)
         elif act == OperatorAct.RESUME:
-            for name in ("OPERATOR", "REJECT_STORM", "TRIPS", "CLOCK", "UNRECONCILED"):
+            for name in ("OPERATOR", "REJECT_STORM", "TRIPS", "CLOCK", "CLOCK_BACKWARD", "UNRECONCILED"):
                 self.set(Condition[name], False)
-            self.rejects_window = 0
+            self.rejects_window = self.tries = 0
+            if self.reconciling and self.streaming:
+                self._ask()
         elif act == OperatorAct.REARM:
             self.rearm()
         elif act == OperatorAct.RESET_BREAKER:
@@ -189,13 +217,17 @@ class Surroundings:
 
     def _adopt(self: Engine, stock: Stock) -> None:
         """The broker's quantity at the mark; what it would have cost is a flow, so that cash stays."""
+        before = stock.qty
         a, cash = self.account, stock.trade(stock.broker_qty - stock.qty, stock.mark, ZERO)
         a.cash += cash
         self._contribute(-cash)
         a.cash -= cash
+        stock.adjusted += stock.qty - before
+        stock.rebase()
         stock.unreconciled, stock.gap = 0, ZERO
         self.note(NoteKind.RECONCILIATION, Severity.WARNING, stock.number)
         self.leave_if_turned(stock)
+        self.fit_legs(stock)
 
     def on_stream(self: Engine, event) -> None:
         self.streaming = bool(event.code)
@@ -206,18 +238,45 @@ class Surroundings:
 
     def reconcile(self: Engine) -> None:
         """Ask for a reconciliation, unless one is under way."""
-        if not self.reconciling:
-            self.reconciling = True
+        if not self.reconciling or not self.asked:
+            self.reconciling, self.tries = True, 0
             self.set(Condition.RECONCILING, True)
-            self.order_nothing(CommandKind.RECONCILE, Lane.QUERY)
+            self._ask()
+
+    def _ask(self: Engine) -> None:
+        self.asked = self.now
+        self.order_nothing(CommandKind.RECONCILE, Lane.QUERY)
+
+    def watch_reconciliation(self: Engine) -> None:
+        """What is not answered is asked again, later each time, and in the end of the operator."""
+        waited = self.now - self.asked >= self.config.reconcile_wait * 2 ** min(self.tries, 10)
+        if not (self.reconciling and self.streaming and waited):
+            return
+        if self.tries < self.config.query_tries:
+            self.tries += 1
+            self._ask()
+        elif not self.active(Condition.UNRECONCILED):
+            self.note(NoteKind.RECONCILIATION, Severity.CRITICAL)
+            self.set(Condition.UNRECONCILED, True)
 
     def on_account(self: Engine, event) -> None:
+        """The broker's buying power: the smaller figure counts."""
         a = self.account
-        a.broker_cash, a.broker_equity, a.broker_buying_power = map(exact, (event.price, event.target, event.stop))
+        a.power_drift = ZERO
+        missing = max(self.buying_power - exact(event.stop), ZERO)
+        drifting = missing > part_of(max(self.equity, ZERO), self.config.drift_tolerance)
+        if drifting and not self.drifting:
+            self.note(NoteKind.BUYING_POWER_DRIFT, Severity.WARNING)
+        elif self.drifting and not drifting:
+            self.note(NoteKind.CLEARED, Severity.INFO)
+        self.drifting, a.power_drift = drifting, missing
 
     def on_reconcile(self: Engine, event) -> None:
         if event.code in (ReconcileStep.STARTED, ReconcileStep.FINISHED):
-            self.reconciling = event.code == ReconcileStep.STARTED
+            started = event.code == ReconcileStep.STARTED
+            self.tries = self.tries if started and self.reconciling else 0
+            self.asked = self.now if started else self.asked
+            self.reconciling = started
             self.set(Condition.RECONCILING, self.reconciling)
         elif event.code == ReconcileStep.EQUITY_DIFFERS:
             self.note(NoteKind.RECONCILIATION, Severity.CRITICAL)
@@ -256,7 +315,10 @@ class Surroundings:
         stock, ratio = self.stocks[event.symbol], Decimal(event.ratio) / BILLION
         self.note(NoteKind.CORPORATE_ACTION, Severity.INFO, stock.number)
         shares = floor6(abs(stock.qty) * ratio)
+        before = stock.qty
         stock.qty = shares if stock.qty > 0 else -shares
+        stock.adjusted += stock.qty - before
+        stock.rebase()
         for name in ("mark", "target_price", "stop_price", "risk"):
             setattr(stock, name, floor6(getattr(stock, name) / ratio))
         stock.target_price = on_grid(stock.side, stock.target_price)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from core.kernel.kinds import (
     Cause,
     CommandKind,
-    Condition,
     ExitStage,
+    Mode,
     NoteKind,
     OrderStatus,
     OrderType,
@@ -89,7 +89,8 @@ class Trades:
 
     def withdraw_entries(self: Engine) -> None:
         for stock in self.stocks:
-            self.cancel(stock.entry)
+            if self.room:
+                self.cancel(stock.entry)
 
     # protection
 
@@ -112,12 +113,19 @@ class Trades:
             stock.counted_at += seconds * BILLION
             if not exposed:
                 stock.unprotected_since = 0
+                if stock.alerted:
+                    stock.alerted = 0
+                    self.note(NoteKind.CLEARED, Severity.INFO, stock.number)
         elif exposed:
             stock.unprotected_since = stock.counted_at = self.now
+            stock.unprotected_time = 0
         stock.counted_shares = int(abs(stock.qty))
 
     def protect(self: Engine, stock: Stock) -> None:
         overdue = self.now - stock.unprotected_since >= self.config.protect_within
+        if overdue and not stock.alerted:
+            stock.alerted = 1
+            self.note(NoteKind.UNPROTECTED, Severity.CRITICAL, stock.number)
         if self.alive(stock.entry):
             if overdue:
                 self.cancel(stock.entry)
@@ -125,8 +133,6 @@ class Trades:
             if overdue and not self.cancel(stock.target_order):
                 self.cancel(stock.stop_order)
         else:
-            if overdue:
-                self.note(NoteKind.UNPROTECTED, Severity.WARNING, stock.number)
             self._submit_oco(stock)
 
     def _submit_oco(self: Engine, stock: Stock) -> None:
@@ -140,21 +146,41 @@ class Trades:
         """Forget a trade that is flat and has no order alive."""
         if stock.entry and not stock.qty and not self.any_alive(stock):
             self.watch_protection(stock)
+            if stock.paged:
+                self.note(NoteKind.CLEARED, Severity.INFO, stock.number)
             stock.entry = stock.target_order = stock.stop_order = stock.exit_order = 0
             stock.intent = stock.side = stock.horizon = stock.stage = stock.sibling_since = stock.paged = 0
 
     def _watch_siblings(self: Engine, stock: Stock) -> None:
-        legs = self.alive(stock.target_order, stock.stop_order)
-        if legs and not stock.qty and not self.alive(stock.entry):
+        if self.oversized(stock):
             stock.sibling_since = stock.sibling_since or self.now
         else:
             stock.sibling_since = 0
+
+    def oversized(self: Engine, stock: Stock) -> bool:
+        """Whether a leg can sell more than there is, when no entry is left to add to it."""
+        legs = [self.live[n].open for n in (stock.target_order, stock.stop_order) if n in self.live]
+        return not self.alive(stock.entry) and max(legs, default=ZERO) > abs(stock.qty)
+
+    def _withdraw_legs(self: Engine, stock: Stock) -> None:
+        """All of them from a position that is gone; otherwise one, and the broker takes the other with it."""
+        legs = [n for n in (stock.target_order, stock.stop_order) if n in self.live]
+        for number in legs if not stock.qty else legs[:1]:
+            self.cancel(number)
+
+    def fit_legs(self: Engine, stock: Stock) -> None:
+        """Shares have gone by another way than the trade's own orders."""
+        if stock.stage == ExitStage.NONE and self.oversized(stock):
+            self._watch_siblings(stock)
+            self._withdraw_legs(stock)
 
     def settle_trade(self: Engine, order: Order) -> None:
         """After one of a stock's orders has filled or ended."""
         stock = self.stocks[order.symbol]
         if stock.stage != ExitStage.NONE:
-            if order.status != OrderStatus.REJECTED:
+            ended = order.terminal and order.status != OrderStatus.FILLED
+            at_once = order.cancel_sent or order.id != stock.exit_order or not ended
+            if order.status != OrderStatus.REJECTED and at_once:
                 self.advance_exit(stock, insist=False)
             return
         self._watch_siblings(stock)
@@ -174,11 +200,14 @@ class Trades:
     def watch_trade(self: Engine, stock: Stock, closing: bool) -> None:
         """The clocks of a trade, at each timer."""
         if stock.stage != ExitStage.NONE:
-            overdue = self.now - stock.exit_since >= self.config.exit_deadline
+            overdue = self.now - max(stock.exit_since, self.session_open) >= self.config.exit_deadline
             if overdue and not stock.paged and self.phase == Phase.REGULAR:
                 stock.paged = 1
                 self.note(NoteKind.EXIT_OVERDUE, Severity.CRITICAL, stock.number)
             self.advance_exit(stock, insist=True)
+            return
+        if self.mode == Mode.RISK_EXIT:
+            self.begin_exit(stock, Cause.RISK_EXIT)
             return
         if closing or 0 < stock.horizon <= self.now:
             self.begin_exit(stock, Cause.SIGNAL)
@@ -188,8 +217,7 @@ class Trades:
             self.protect(stock)
         self._watch_siblings(stock)
         if stock.sibling_since and self.now - stock.sibling_since >= self.config.protect_within:
-            self.cancel(stock.target_order)
-            self.cancel(stock.stop_order)
+            self._withdraw_legs(stock)
 
     # exits
 
@@ -212,6 +240,8 @@ class Trades:
             self.begin_exit(stock, Cause.PROTECTION)
 
     def advance_exit(self: Engine, stock: Stock, insist: bool) -> None:
+        if not self.room:
+            return
         if not stock.qty and not self.alive(stock.entry):
             self.cancel(stock.exit_order)
             if insist:
@@ -250,8 +280,7 @@ class Trades:
             stock.stage = stages.get(stock.stage, ExitStage.TOUCH)
         else:
             stock.stage = ExitStage.MARKET
-        blind = self.active(Condition.FEED_STALE, Condition.FEED_DOWN)
-        at_market = stock.stage == ExitStage.MARKET and regular and not blind
+        at_market = stock.stage == ExitStage.MARKET and regular and not self.blind(stock)
         role = Role.EXIT if stock.exit_cause == Cause.SIGNAL else Role.FLATTEN
         kind = OrderType.MARKET if at_market else OrderType.LIMIT
         side = -1 if stock.qty > 0 else 1

@@ -69,7 +69,7 @@ VARIANTS = (
     {"repeat_limit": 1, "symbols": 1},
     {"reject_storm": 1, "query_tries": 2, "protect_within": 10 * SECOND, "exit_step": 30 * SECOND},
     {"entry_limit": 1, "limit_offset": NANO // 1000, "reference_collar": NANO // 500, "hwm_intraday": 1},
-    {"calibration_scale": 0, "require_stop": 0, "min_edge": NANO // 100, "symbols": 8},
+    {"calibration_scale": 0, "min_edge": NANO // 100, "symbols": 8},
     {"breaker_failures": 2, "half_open_orders": 1, "trips_day": 1, "slow_after": SECOND, "silence": 2 * MINUTE,
      "breaker_window": MINUTE // 2},
     {"portfolio_risk": NANO // 200, "net_cap": NANO // 10, "gross_cap": NANO // 8, "throttle": 0, "observations": 0},
@@ -210,7 +210,8 @@ class World(Broker):
         lane = rng.choice((Lane.SUBMIT, Lane.SUBMIT, *Lane))
         return rng.choice((
             (EventKind.LANE_OK, {"code": int(lane), "amount": rng.choice((SECOND // 10, 2 * SECOND)), "after": SECOND}),
-            (EventKind.LANE_FAILED, {"code": int(lane), "code2": rng.randrange(1, 7)}),
+            (EventKind.LANE_FAILED, {"code": int(lane), "code2": rng.randrange(1, 6), "amount": rng.choice((0, 0, MINUTE))}),
+            (EventKind.LANE_FAILED, {"code": int(lane), "code2": rng.choice((1, 2, 3, 4, 5, 6))}),
             (EventKind.PROBE_OK, {"code": int(lane), "after": SECOND}),
         ))  # fmt: skip
 
@@ -232,7 +233,11 @@ class World(Broker):
         if kind == CashKind.WITHDRAWAL or (kind != CashKind.DEPOSIT and self.rng.random() < 0.5):
             amount = -amount if kind == CashKind.WITHDRAWAL else -(amount // 100)
         if self.rng.random() < 0.2:
-            return EventKind.ACCOUNT, {"price": amount, "target": equity, "stop": equity * 2}
+            return EventKind.ACCOUNT, {
+                "price": amount,
+                "target": equity,
+                "stop": self.rng.choice((equity * 2, equity // 3, 0)),
+            }
         return EventKind.CASH_FLOW, {"code": int(kind), "amount": amount}
 
     def _operator(self):
@@ -244,7 +249,7 @@ class World(Broker):
 
     def _restart(self):
         if self.rng.random() < 0.5:
-            return EventKind.CLOCK_JUMP, {"amount": SECOND}
+            return EventKind.CLOCK_JUMP, {"amount": self.rng.choice((SECOND, 3 * SECOND, HOUR, -1))}
         return EventKind.RESTART, {}
 
     def _session(self):
@@ -283,7 +288,8 @@ class World(Broker):
 
     def _cures(self):
         twin = self.twin
-        resumed = (Condition.OPERATOR, Condition.REJECT_STORM, Condition.TRIPS, Condition.CLOCK, Condition.UNRECONCILED)
+        resumed = (Condition.OPERATOR, Condition.REJECT_STORM, Condition.TRIPS, Condition.CLOCK,
+                   Condition.CLOCK_BACKWARD, Condition.UNRECONCILED)  # fmt: skip
         if twin.active(Condition.STREAM_DOWN):
             yield EventKind.STREAM, {"code": 1}
         if twin.active(Condition.RECONCILING):

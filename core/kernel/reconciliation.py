@@ -1,0 +1,110 @@
+"""Reconciliation with the broker as the engine sees it (semantics C4).
+
+The engine asks, its host compares orders, executions, positions and cash, and answers symbol by symbol. Nothing opens
+until it has ended. A difference stops its symbol until the operator has chosen; one of equity halts. An answer that
+does not come is asked for again, each time after twice as long, while the trade stream is up; after `query_tries`
+the engine halts and calls the operator, whose RESUME asks anew. No trade is ever invented to make books match: what
+the operator adopts is an adjustment.
+"""
+
+from __future__ import annotations
+
+from core.kernel import exits, ledger
+from core.kernel.compiled import kernel
+from core.kernel.conditions import set_condition
+from core.kernel.kinds import CommandKind, Condition, Lane, NoteKind, ReconcileStep, Severity
+from core.kernel.outputs import note, plain_command
+from core.kernel.positions import contribute, execute
+from core.kernel.trades import fit_legs
+from core.kernel.types import Event, State
+
+UNANSWERED = 2  # action of the note
+
+
+@kernel
+def ask(st: State) -> None:
+    """Ask for a reconciliation unless one is under way; nothing opens until it has ended."""
+    run = st.run
+    if run.reconciling == 0 or run.asked == 0:
+        run.reconciling = 1
+        run.tries = 0
+        set_condition(st, Condition.RECONCILING, 1)
+        _send(st)
+
+
+@kernel
+def ask_anew(st: State) -> None:
+    """The operator wants what has not been answered to be asked again."""
+    st.run.tries = 0
+    if st.run.reconciling != 0 and st.run.streaming != 0:
+        _send(st)
+
+
+@kernel
+def _send(st: State) -> None:
+    st.run.asked = st.run.now
+    plain_command(st, CommandKind.RECONCILE, Lane.QUERY)
+
+
+@kernel
+def on_timer(st: State) -> None:
+    """Ask again for what has not been answered; after enough tries call the operator and stop."""
+    run = st.run
+    if run.reconciling == 0 or run.streaming == 0:
+        return
+    if run.now - run.asked < st.config.reconcile_wait << min(run.tries, 10):
+        return
+    if run.tries < st.config.query_tries:
+        run.tries += 1
+        _send(st)
+    elif st.conditions[Condition.UNRECONCILED].active == 0:
+        e = note(st, NoteKind.RECONCILIATION, Severity.CRITICAL, -1, run.tries, st.config.query_tries)
+        e.action = UNANSWERED
+        set_condition(st, Condition.UNRECONCILED, 1)
+
+
+@kernel
+def on_reconcile(st: State, ev: Event) -> None:
+    """Stages of a reconciliation. A difference stops its symbol until the operator has chosen."""
+    if ev.code == ReconcileStep.STARTED:
+        if st.run.reconciling == 0:
+            st.run.tries = 0
+        st.run.reconciling = 1
+        st.run.asked = st.run.now
+        set_condition(st, Condition.RECONCILING, 1)
+    elif ev.code == ReconcileStep.FINISHED:
+        st.run.reconciling = 0
+        st.run.tries = 0
+        set_condition(st, Condition.RECONCILING, 0)
+    elif ev.code == ReconcileStep.EQUITY_DIFFERS:
+        note(st, NoteKind.RECONCILIATION, Severity.CRITICAL, -1, ev.amount, st.account.equity)
+        set_condition(st, Condition.UNRECONCILED, 1)
+    else:
+        sym = st.symbols[ev.symbol]
+        sym.broker_qty = ev.qty
+        differs = ev.code == ReconcileStep.SYMBOL_DIFFERS
+        if differs and sym.unreconciled == 0:
+            note(st, NoteKind.RECONCILIATION, Severity.CRITICAL, ev.symbol, ev.qty, sym.qty)
+        sym.unreconciled = 1 if differs else 0
+        if not differs:
+            sym.gap = 0
+
+
+@kernel
+def adopt(st: State, symbol: int) -> None:
+    """Take the broker's quantity as ours at the mark: an adjustment with a note, never an invented trade."""
+    sym = st.symbols[symbol]
+    difference = sym.broker_qty - sym.qty
+    cash = st.account.cash
+    execute(st, sym, difference, sym.mark, 0)
+    sym.adjusted += difference
+    ledger.rebase(sym)
+    contribute(st, cash - st.account.cash)
+    st.account.cash = cash
+    st.account.equity = cash + st.account.value
+    sym.unreconciled = 0
+    sym.gap = 0
+    e = note(st, NoteKind.RECONCILIATION, Severity.WARNING, symbol, difference, sym.qty)
+    e.action = 1
+    exits.leave_if_turned(st, symbol)
+    fit_legs(st, sym)
