@@ -25,6 +25,7 @@ from core.kernel.kinds import (
     HaltKind,
     LaneFailure,
     Mode,
+    NoteKind,
     OrderStatus,
     OrderType,
     Refusal,
@@ -283,11 +284,12 @@ def _reasons(rows: Records) -> tuple[Int64s, Bools]:
 _IS_CASH = _mask(EventKind.CASH_FLOW, EventKind.SPLIT, EventKind.DIVIDEND)
 
 
-def cash_events(rows: Records, index: OrderIndex, held: Int64s, names: Names) -> pa.RecordBatch | None:
-    """Rows of `cash_events` from EVENT records, None when nothing moved.
+def cash_events(rows: Records, notes: Records, index: OrderIndex, held: Int64s, names: Names) -> pa.RecordBatch | None:
+    """Rows of `cash_events` from EVENT records and the NOTE records that came with them, None when nothing moved.
 
     `held` int64 by symbol, micro-shares: the engine's positions before the first of the events. A split or dividend
-    of what is not held moves nothing, nor does a dividend of 0, which announces one that a cash flow pays later.
+    of what is not held moves nothing, nor does a dividend of 0, which announces one that a cash flow pays later. A
+    difference that the operator adopted is an adjustment: shares without cash.
     """
     held = held.copy()
     found: list[tuple[int, int, int, int, int, int]] = []
@@ -298,14 +300,16 @@ def cash_events(rows: Records, index: OrderIndex, held: Int64s, names: Names) ->
         if event["kind"] == EventKind.CASH_FLOW:
             found.append((time, int(event["code"]), symbol, amount, 0, 0))
             continue
-        qty = int(held[symbol]) + _filled(rows[:place], symbol, index)
+        qty = int(held[symbol]) + _filled(rows[:place], symbol, index) + _adopted(notes, symbol, time)
         if event["kind"] == EventKind.SPLIT:
             change = (abs(qty) * ratio // NANO - abs(qty)) * (1 if qty > 0 else -1)
             held[symbol] += change
             found.append((time, CashKind.SPLIT, symbol, 0, change, ratio))
         else:
             found.append((time, CashKind.DIVIDEND, symbol, qty * amount // MICRO, 0, 0))
-    found = [row for row in found if row[3] != 0 or row[4] != 0]
+    adopted = notes[(notes["kind"] == NoteKind.RECONCILIATION) & (notes["action"] == 1)]
+    found += [(int(n["time"]), CashKind.ADJUSTMENT, int(n["symbol"]), 0, int(n["value"]), 0) for n in adopted]
+    found = sorted((row for row in found if row[3] != 0 or row[4] != 0), key=lambda row: row[0])
     if not found:
         return None
     time_, kind, symbols, amounts, changes, ratios = np.array(found, np.int64).T
@@ -318,6 +322,12 @@ def cash_events(rows: Records, index: OrderIndex, held: Int64s, names: Names) ->
         "ratio": factor_array(fractions(ratios), ratios != 0),
     }
     return pa.record_batch(columns)
+
+
+def _adopted(notes: Records, symbol: int, until: int) -> int:
+    """Signed micro-shares that the operator has adopted in a symbol by a time."""
+    adopted = (notes["kind"] == NoteKind.RECONCILIATION) & (notes["action"] == 1)
+    return int(notes["value"][adopted & (notes["symbol"] == symbol) & (notes["time"] <= until)].sum())
 
 
 def _filled(rows: Records, symbol: int, index: OrderIndex) -> int:

@@ -44,11 +44,12 @@ class Journal:
         closed = _take(log, "orders")
         index = self._orders.add(closed, _in_table(state))
         self._append("orders", self._orders.take_final(names))
+        notes = _take(log, "notes")
         if len(rows := _take(log, "events")):
             self._append("events", run_tables.events(rows, index, names))
-            self._append("cash_events", run_tables.cash_events(rows, index, self._held, names))
-        if len(rows := _take(log, "notes")):
-            self._append("risk_events", risk_events(rows, index, names))
+            self._append("cash_events", run_tables.cash_events(rows, notes, index, self._held, names))
+        if len(notes):
+            self._append("risk_events", risk_events(notes, index, names))
         if len(rows := _take(log, "decisions")):
             self._append("decisions", run_tables.decisions(rows, names))
         if len(rows := _take(log, "checks")):

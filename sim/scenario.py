@@ -28,6 +28,7 @@ from core.settings.scenario import Settings
 from core.strategies.contract import Strategy
 from core.strategies.loading import load
 from sim import replay
+from sim.audit import PROMISES, audit
 from sim.expectations import evaluate
 from sim.journal import Journal
 from sim.market import (
@@ -132,6 +133,7 @@ class Replay:
         self.sigma = DailySigma(len(dataset.symbols))
         self.reader = SignalReader(strategies, _masks(settings, dataset.symbols))
         self.ended = int(dataset.sessions["post"][-1])
+        self.audited = 0  # fills of the log that have been
         self.broken: dict[str, str] = {}
 
     def run(self, progress: Progress | None) -> None:
@@ -179,9 +181,19 @@ class Replay:
         done = 0
         while True:
             done = replay.run_session(*arguments, session.bars, session.minutes, session.signals, done, end + SETTLE)
+            self._audit(session)
             if done < 0:
                 return
             self.journal.flush(desk.log[0], desk.state)
+            self.audited = 0
+
+    def _audit(self, session: Session) -> None:
+        """Hold the fills that are new in the log against the market they were made in."""
+        log = self.desk.log[0]
+        fills = log["fills"][self.audited : int(log["fills_n"])]
+        self.audited = int(log["fills_n"])
+        for name, when in audit(fills, session.bars, session.minutes["time"], self.desk.venue[0]).items():
+            self.broken.setdefault(name, f"broken by a fill of {utc_text(when)}")
 
     def _check(self) -> None:
         """Look at what broke in the session, and rebuild the books from nothing."""
@@ -195,7 +207,7 @@ class Replay:
     def document(self) -> dict[str, Any]:
         """The content of run.json, expectations apart."""
         settings, dataset, state = self.settings, self.dataset, self.desk.state[0]
-        names = [i.name.lower() for i in Invariant if i is not Invariant.HOLDS]
+        names = [*(i.name.lower() for i in Invariant if i is not Invariant.HOLDS), *PROMISES]
         return {
             "run_id": self._identity(),
             "kind": "sim",

@@ -18,6 +18,7 @@ from core.kernel.kinds import (
     HaltKind,
     LaneFailure,
     Mode,
+    NoteKind,
     OrderStatus,
     OrderType,
     ReconcileStep,
@@ -26,7 +27,7 @@ from core.kernel.kinds import (
     Result,
     Role,
 )
-from core.kernel.records import CHECK, DECISION, EVENT, ORDER, SYMBOL
+from core.kernel.records import CHECK, DECISION, EVENT, NOTE, ORDER, SYMBOL
 from core.kernel.units import MICRO, NANO, PRICE_LIMIT, QTY_LIMIT
 from core.run_schema import COLUMNS, TABLES
 from core.run_tables import Names, average_price
@@ -295,8 +296,11 @@ def test_events_keep_their_bytes_and_name_their_order() -> None:
     assert [found[0][name] for name in ("sequence", "t_market", "t_received", "t_visible")] == [1, 1, 2, 3]
 
 
-def cash_rows(*events: dict[str, int], held: tuple[int, int] = (0, 0)) -> list[dict[str, Any]]:
-    batch = run_tables.cash_events(records(EVENT, *events), OrderIndex.of(bracket()), np.array(held), NAMES)
+def cash_rows(
+    *events: dict[str, int], held: tuple[int, int] = (0, 0), notes: tuple[dict[str, int], ...] = ()
+) -> list[dict[str, Any]]:
+    said, index = records(NOTE, *notes), OrderIndex.of(bracket())
+    batch = run_tables.cash_events(records(EVENT, *events), said, index, np.array(held), NAMES)
     return [] if batch is None else rows_of("cash_events", batch)
 
 
@@ -331,6 +335,20 @@ def test_a_dividend_a_share_is_paid_on_what_is_held() -> None:
     dividend = {"kind": EventKind.DIVIDEND, "symbol": 0, "amount": 333_333}
     (row,) = cash_rows(dividend, held=(-1_500_000, 0))
     assert (row["kind"], row["amount"], row["qty_change"]) == ("dividend", Decimal("-0.5"), 0)
+
+
+def test_an_adopted_difference_is_an_adjustment_and_counts_from_then_on() -> None:
+    adopted = {"kind": NoteKind.RECONCILIATION, "action": 1, "symbol": 0, "value": -3 * MICRO, "time": TIME}
+    split = {"kind": EventKind.SPLIT, "ratio": 2 * NANO, "symbol": 0}
+    before, after = split | {"t_visible": TIME - 1}, split | {"t_visible": TIME + 1}
+    unexplained = adopted | {"action": 0}
+    rows = cash_rows(before, after, held=(5 * MICRO, 0), notes=(adopted, unexplained))
+    assert [(row["kind"], row["qty_change"], row["amount"]) for row in rows] == [
+        ("split", 5, 0),
+        ("adjustment", -3, 0),
+        ("split", 7, 0),
+    ]
+    assert rows[1]["symbol"] == "AAA"
 
 
 def test_what_moves_nothing_is_no_cash_event() -> None:

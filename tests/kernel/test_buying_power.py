@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.kernel.kinds import EventKind
+from core.kernel.kinds import EventKind, Refusal
 from core.kernel.units import MICRO, NANO
 from tests.kernel.desk import Desk, OpenDesk
 
@@ -114,3 +114,28 @@ def test_selling_yesterday_s_position_adds_no_day_trading_power(open_desk: OpenD
 def test_maintenance_requirement(desk: Desk, qty: float, price: float, requirement: float) -> None:
     trade(desk, qty, price)
     assert desk.account.maintenance == requirement * MICRO
+
+
+def dollars(desk: Desk) -> int:
+    """Buying power, to the dollar."""
+    return round(power(desk) * desk.account.equity / MICRO)
+
+
+def test_in_a_cash_account_a_sale_pays_for_nothing_until_it_settles(open_desk: OpenDesk) -> None:
+    """T+1: what unsettled money buys could not be sold again today, and every entry has a stop."""
+    desk = open_desk(regime=0, multiplier=1, cash=10_000 * MICRO)
+    trade(desk, 1_000, price=5.0)
+    assert dollars(desk) == 5_000
+    trade(desk, -1_000, price=6.0)
+    assert desk.account.cash == 11_000 * MICRO
+    assert dollars(desk) == 5_000
+    desk.close_session()
+    assert dollars(desk) == 5_000
+    desk.open_session()
+    assert dollars(desk) == 11_000
+
+
+def test_a_cash_account_sells_nothing_short(open_desk: OpenDesk) -> None:
+    desk = open_desk(regime=0, multiplier=1)
+    desk.minute(100.0, 100.0)
+    assert Refusal.NOT_SHORTABLE in desk.decide(side=-1).refused

@@ -280,3 +280,35 @@ def test_only_the_strategy_that_owns_a_trade_may_end_it(desk: Desk) -> None:
     desk.hold(strategy=3)
     assert desk.send(EventKind.EXIT_SIGNAL, symbol=0, strategy=2).sent == []
     assert desk.send(EventKind.EXIT_SIGNAL, symbol=0, strategy=3).sent == [CommandKind.CANCEL]
+
+
+def test_what_lessens_an_exposure_beyond_its_cap_passes_that_cap(open_desk: OpenDesk) -> None:
+    """Net long 12 % where 10 % are allowed: a short is let through, a long is not."""
+    desk = open_desk(net_cap=NANO // 10, symbols=3)
+    desk.hold()
+    desk.send(EventKind.FOREIGN_FILL, symbol=2, execution=3, qty=40 * MICRO, price=50 * MICRO)
+    desk.operator(OperatorAct.CLEAR_SUSPENSE)
+    desk.bar(1, 100.0)
+    refused = desk.decide(symbol=1, side=1).refused
+    assert refused == {R.NET_CAP, R.ZERO_QTY}
+    short = desk.decide(symbol=1, side=-1, stop=60.0, target=90.0)
+    assert short.approved
+    assert 0 < short.qty < 20 * MICRO  # not even back to the cap, and still let through
+
+
+def test_a_busy_symbol_is_busy_and_nothing_else(desk: Desk) -> None:
+    desk.hold()
+    assert desk.decide().refused == {R.SYMBOL_BUSY}
+
+
+def test_caps_are_named_only_if_they_leave_no_lot(open_desk: OpenDesk) -> None:
+    """A share of $100 and $40 of room for the trade's risk, at a dollar each; the symbol's cap is 50 cents."""
+    desk = open_desk(symbol_cap=NANO // 200_000)
+    desk.minute(100.0)
+    assert desk.decide().refused == {R.SYMBOL_CAP, R.ZERO_QTY}
+
+
+def test_a_signal_that_is_worth_less_than_a_lot_blames_no_cap(open_desk: OpenDesk) -> None:
+    desk = open_desk(kelly=1)
+    desk.minute(100.0)
+    assert desk.decide().refused == {R.ZERO_QTY}

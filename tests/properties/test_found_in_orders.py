@@ -18,7 +18,7 @@ from core.kernel.kinds import (
 )
 from core.kernel.records import MAX_ORDERS
 from core.kernel.units import MICRO, NANO
-from tests.twin.kernel import ready, signal
+from tests.twin.kernel import START, ready, signal
 from tests.twin.stories import PRICE, QTY, fill, held, kinds, noted, opened, timer
 
 # orders
@@ -215,8 +215,8 @@ def test_prices_after_a_split_are_order_prices() -> None:
 def test_an_account_below_zero_goes_on() -> None:
     kernel = ready(cash=10_000 * MICRO)
     kernel.send(EventKind.FOREIGN_FILL, symbol=0, execution=1, qty=1000 * MICRO, price=PRICE)
-    for _ in range(2):
-        kernel.send(EventKind.BAR, symbol=0, price=10 * MICRO, qty=MICRO)
+    for second in range(2):
+        kernel.send(EventKind.BAR, symbol=0, price=10 * MICRO, qty=MICRO, t_visible=START + second)
     kernel.send(EventKind.SESSION, code=Phase.POST, amount=1)
     timer(kernel)
     timer(kernel)

@@ -63,9 +63,6 @@ def test_legs_of_an_adopted_flat_position_are_withdrawn() -> None:
     kernel = held(daily_loss=NANO // 2, max_drawdown=NANO // 2)
     kernel.send(EventKind.RECONCILE, code=ReconcileStep.SYMBOL_DIFFERS, symbol=0, qty=0)
     kernel.send(EventKind.OPERATOR, code=OperatorAct.ADOPT_POSITION, symbol=0)
-    timer(kernel)
-    assert kinds(kernel) == []
-    timer(kernel)
     assert [c.order for c in kernel.commands if c.kind == CommandKind.CANCEL] == [2, 3]
 
 
