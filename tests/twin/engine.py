@@ -10,7 +10,18 @@ from __future__ import annotations
 from decimal import Decimal
 from types import SimpleNamespace
 
-from core.kernel.kinds import CommandKind, Condition, EventKind, Lane, Mode, NoteKind, OrderStatus, Regime, Severity
+from core.kernel.kinds import (
+    CommandKind,
+    Condition,
+    EventKind,
+    Lane,
+    Mode,
+    NoteKind,
+    OrderStatus,
+    Regime,
+    Role,
+    Severity,
+)
 from core.kernel.outputs import SPARE
 from core.kernel.records import MAX_COMMANDS, MAX_NOTES, MAX_ORDERS
 from tests.twin.books import Account, Margin, Stock, leverage
@@ -95,9 +106,9 @@ class Engine(Decisions, Reports, Surroundings, Trades, Guards):
         return sum((o.hold for o in self.live.values() if o.symbol == stock.number), ZERO)
 
     def working(self, stock: Stock) -> Decimal:
-        """Signed shares that the entry may still add."""
+        """Signed shares that the entry may still add; an exit that came too late stands in its place and is none."""
         entry = self.live.get(stock.entry)
-        return entry.side * entry.open if entry else ZERO
+        return entry.side * entry.open if entry and entry.role == Role.ENTRY else ZERO
 
     @property
     def has_intraday_margin(self) -> bool:
