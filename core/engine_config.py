@@ -53,6 +53,8 @@ def engine_config(settings: Settings, symbols: int, day: date) -> np.void:
         "backoff_base": breaker.base,
         "backoff_cap": breaker.cap,
         "trips_day": breaker.trips_per_day,
+        "slow_after": breaker.slow_after,
+        "silence": breaker.silence,
         "query_tries": QUERY_TRIES,
         "query_step": QUERY_STEP,
         "reject_storm": REJECT_STORM,

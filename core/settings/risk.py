@@ -171,6 +171,15 @@ class Breaker(Section):
     base: PositiveDuration = Field(SECOND, description="first wait between probes, duration")
     cap: PositiveDuration = Field(60 * SECOND, description="longest wait between probes, duration")
     trips_per_day: PositiveCount = Field(3, description="trips in a session that halt trading")
+    slow_after: Duration = Field(
+        0, description="latency that opens a breaker when 5 % of requests are above it in 3 windows, duration; 0s = off"
+    )
+    silence: Duration = Field(
+        0, description="silence of the trade stream, with orders out in the session, that opens its breaker; 0s = off"
+    )
+    poll: Duration = Field(
+        5 * MINUTE, description="how often our books are compared with the broker's, duration; 0s = only when asked"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Breaker:
