@@ -28,9 +28,13 @@ from core.settings.scenario import Settings
 __all__ = ["BundledScenario", "Settings", "bundled", "config_hash", "load_settings", "to_toml"]
 
 
-class BundledScenario(NamedTuple):
-    """A scenario that comes with the project."""
+PLAIN_GROUP = "strategies"
 
+
+class BundledScenario(NamedTuple):
+    """A scenario that comes with the project; `group` is its folder, and "strategies" at the top."""
+
+    group: str
     name: str
     path: Path
     proves: str
@@ -71,12 +75,13 @@ def config_hash(settings: Settings) -> str:
 
 
 def bundled() -> list[BundledScenario]:
-    """Every scenario that comes with the project, by name, with what it proves."""
+    """Every scenario that comes with the project, by group and name, with what it proves."""
     found = []
-    for path in sorted(_bundle().rglob("*.toml"), key=lambda path: path.stem):
+    for path in _bundle().rglob("*.toml"):
         document = _parse(path.name, path.read_text(encoding="utf-8"))
-        found.append(BundledScenario(path.stem, path, str(document.get("proves", ""))))
-    return found
+        group = PLAIN_GROUP if path.parent == _bundle() else path.parent.name
+        found.append(BundledScenario(group, path.stem, path, str(document.get("proves", ""))))
+    return sorted(found, key=lambda scenario: (scenario.group != PLAIN_GROUP, scenario.group, scenario.name))
 
 
 def _bundle() -> Path:
@@ -95,7 +100,7 @@ def _find(scenario: str | Path) -> Path:
     if str(scenario) in paths:
         return paths[str(scenario)]
     near = get_close_matches(str(scenario), paths, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"The bundled ones are {', '.join(sorted(paths))}."
+    hint = f"Did you mean {near[0]}?" if near else "`seatrial scenarios` lists them."
     raise InputError(str(scenario), "there is no bundled scenario of this name", hint + " A file is named by its path.")
 
 

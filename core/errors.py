@@ -14,3 +14,7 @@ class InputError(Exception):
         self.place = place
         self.problem = problem
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
+        """How it travels between processes: with its three parts."""
+        return type(self), (self.place, self.problem, self.remedy)

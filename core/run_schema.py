@@ -299,8 +299,8 @@ RUN_KEYS: dict[str, str] = {
     "final_state_hash": "hash of the engine's state at the end",
     "events": "number of events that the engine consumed",
     "bars": "number of bars among them",
-    "wall_seconds": "{load, signals, replay, report}",
+    "wall_seconds": "{load, faults, signals, replay, report}",
     "invariants": "name to ok, or the witness that broke it",
-    "expectations": "list of {text, ok, measured}",
+    "expectations": "list of {text, ok, measured, and event where not met}",
     "repeat": "command that makes this run again",
 }

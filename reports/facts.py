@@ -37,6 +37,7 @@ class Equity:
     day_return: Floats
     gross: Floats
     net: Floats
+    open_orders: Floats
     mode: Labels
     stale: Bools
     starts: Codes
@@ -181,6 +182,7 @@ class Facts:
             ratio(unit, base) - 1,
             ratio(floats(table, "gross"), equity),
             ratio(floats(table, "net"), equity),
+            floats(table, "open_orders"),
             labels(table, "mode"),
             flags(table, "stale"),
             starts,

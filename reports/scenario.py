@@ -17,6 +17,7 @@ from reports.sections.calibration import calibration_section
 from reports.sections.equity import bands, equity_panels, equity_section, exposure_panels
 from reports.sections.events import events_section
 from reports.sections.execution import execution_section
+from reports.sections.outage import outage_section
 from reports.sections.provenance import provenance_section
 from reports.sections.results import results_section
 from reports.sections.sizing import sizing_section
@@ -25,12 +26,13 @@ from reports.sections.verdict import verdict
 SUMMARY_WIDTH = 880
 
 
-def write_report(run_dir: Path) -> Path:
+def write_report(run_dir: Path, clean: Run | None = None) -> Path:
     """Write `report.html` into a run directory and return its path.
 
+    `clean` is the same run without its faults, to compare with.
     Raises InputError where the run cannot be read. The file appears whole or not at all.
     """
-    page = report_html(Run.open(run_dir))
+    page = report_html(Run.open(run_dir), clean)
     report = run_dir / "report.html"
     partial = run_dir / f".report.html.partial-{os.getpid()}"
     partial.write_text(page, encoding="utf-8", newline="\n")
@@ -38,8 +40,8 @@ def write_report(run_dir: Path) -> Path:
     return report
 
 
-def report_html(run: Run) -> str:
-    """The report of an open run as HTML."""
+def report_html(run: Run, clean: Run | None = None) -> str:
+    """The report of an open run as HTML, compared with the same run without faults if there is one."""
     facts = Facts(run)
     title = str(run.run.get("title") or run.run.get("scenario"))
     return render(
@@ -50,6 +52,7 @@ def report_html(run: Run) -> str:
         run=run.run,
         verdict=verdict(facts),
         equity=equity_section(facts),
+        outage=outage_section(facts, None if clean is None else Facts(clean)),
         sizing=sizing_section(facts),
         execution=execution_section(facts),
         calibration=calibration_section(facts),

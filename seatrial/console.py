@@ -37,7 +37,7 @@ def say(text: str, quiet: bool = False) -> None:
 
 def show_json(document: Mapping[str, Any]) -> None:
     """Print one object; NaN becomes null, and money its digits."""
-    typer.echo(json.dumps(_plain(document), indent=2, allow_nan=False))
+    typer.echo(json.dumps(plain(document), indent=2, allow_nan=False))
 
 
 def show_error(error: InputError, as_json: bool) -> None:
@@ -107,12 +107,12 @@ def _spread(left: str, right: str, width: int) -> str:
     return left + right.rjust(width - len(left))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The same as JSON knows it."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, str | bool | int) or value is None:
         return value
     number = float(value)

@@ -30,6 +30,6 @@ def compile_for(settings: Settings) -> None:
     dataset = scenario.open_data(settings)
     first = as_date(dataset.sessions["date"][min(settings.data.warm_up_sessions, len(dataset.sessions) - 1)])
     data = settings.data.model_copy(update={"end": first})
-    beginning = settings.model_copy(update={"data": data, "halts": (), "expect": ()})
+    beginning = settings.model_copy(update={"data": data, "halts": (), "faults": (), "expect": ()})
     with tempfile.TemporaryDirectory(prefix="seatrial-") as folder:
         scenario.run(beginning, Path(folder) / "first")

@@ -12,11 +12,11 @@ from reports.facts import Facts
 from seatrial.console import RULE, facing, pairs
 from sim.expectations import METRICS
 
-STAGES = ("compile", "load", "signals", "replay", "report", "total")
+STAGES = ("compile", "load", "faults", "signals", "replay", "report", "total")
 
 
-def summary_of(run: Run, seconds: Mapping[str, float], report: Path | None) -> dict[str, Any]:
-    """What a run has come to. `seconds` has an entry for each of STAGES."""
+def summary_of(run: Run, seconds: Mapping[str, float], report: Path | None, clean: Run | None = None) -> dict[str, Any]:
+    """What a run has come to, and its twin without faults. `seconds` has an entry for each of STAGES."""
     record = run.run
     held = [witness == "ok" for witness in record["invariants"].values()]
     return {
@@ -43,6 +43,19 @@ def summary_of(run: Run, seconds: Mapping[str, float], report: Path | None) -> d
         "invariants": record["invariants"],
         "expectations": record["expectations"],
         "repeat": record["repeat"],
+        "clean": None if clean is None else _twin(run, clean),
+    }
+
+
+def _twin(run: Run, clean: Run) -> dict[str, Any]:
+    """The run without faults, and what they cost."""
+    calm = clean.run
+    return {
+        "out": str(clean.path),
+        "final_equity": calm["equity"],
+        "fills": calm["counts"]["fills"],
+        "decisions": calm["counts"]["decisions"],
+        "cost": calm["equity"] - run.run["equity"],
     }
 
 
@@ -55,6 +68,9 @@ def table_of(summary: Mapping[str, Any]) -> list[str]:
     lines += [RULE, *_promises(summary), RULE, f"run        {summary['out']}"]
     if summary["report"]:
         lines.append(f"report     {summary['report']}")
+    if summary["clean"]:
+        cost = formats.money(summary["clean"]["cost"])
+        lines.append(facing(f"clean      {summary['clean']['out']}", f"the faults cost {cost}"))
     if not summary["passed"]:
         lines.append(f"repeat     {summary['repeat']}")
     return lines
@@ -91,5 +107,6 @@ def _promises(summary: Mapping[str, Any]) -> list[str]:
     lines += [facing(f"BROKEN     {name}", witness) for name, witness in broken.items()]
     for expectation in summary["expectations"]:
         mark = "ok     " if expectation["ok"] else "NOT MET"
-        lines.append(facing(f"{mark}    {expectation['text']}", str(expectation["measured"])))
+        at = "" if expectation["ok"] else f" (event {expectation['event']:,})"
+        lines.append(facing(f"{mark}    {expectation['text']}", f"{expectation['measured']}{at}"))
     return lines

@@ -16,7 +16,7 @@ from sim import messages
 from sim.fills import collar_limit
 from sim.latency import delay, identity
 from sim.paths import price_at
-from sim.records import Stand, To
+from sim.records import TAPE, Stand, To
 from sim.types import Queue, Venue, VenueOrder, VenueSymbol
 
 
@@ -29,8 +29,8 @@ def heard_at(v: Venue, symbol: int, wait: int) -> int:
 
 
 @kernel
-def tell(v: Venue, q: Queue, o: VenueOrder, kind: int, base: int, code: int) -> None:
-    """Send news of an order to the engine."""
+def tell(v: Venue, q: Queue, o: VenueOrder, kind: int, base: int, code: int) -> int:
+    """Send news of an order to the engine; returns the message's slot."""
     wait = delay(v.profile, base, identity(o.intent, o.leg), 16 * kind + o.fills)
     slot = messages.post_event(q, heard_at(v, o.symbol, wait), To.ENGINE.value)
     e = q.events[slot]
@@ -42,24 +42,26 @@ def tell(v: Venue, q: Queue, o: VenueOrder, kind: int, base: int, code: int) -> 
     e.code = code
     e.qty = o.qty
     messages.send(q, slot)
+    return slot
 
 
 @kernel
-def tell_execution(v: Venue, q: Queue, o: VenueOrder) -> int:
-    """Send the order's last execution to the engine; returns the message's slot."""
+def tell_execution(v: Venue, q: Queue, o: VenueOrder, number: int) -> int:
+    """Send an execution to the engine by its place on the tape; returns the message's slot."""
+    x = v.tape[number % TAPE]
     wait = delay(v.profile, v.profile.fill_latency, identity(o.intent, o.leg), 7 + o.fills)
     slot = messages.post_event(q, heard_at(v, o.symbol, wait), To.ENGINE.value)
     e = q.events[slot]
     e.kind = EventKind.FILL
-    e.t_market = v.now
+    e.t_market = x.time
     e.order = o.id
     e.symbol = o.symbol
     e.intent = o.intent
-    e.execution = o.last_fill
-    e.qty = o.last_qty
-    e.price = o.last_price
-    e.cum_qty = o.filled
-    e.amount = o.last_fee
+    e.execution = x.id
+    e.qty = x.qty
+    e.price = x.price
+    e.cum_qty = x.cum
+    e.amount = x.fee
     messages.send(q, slot)
     return slot
 
@@ -90,7 +92,7 @@ def enter(v: Venue, c: Command, number: int, leg: VenueOrder, role: int, type_: 
     o.filled = o.paid = o.limit = o.stop = o.trail = o.trail_share = o.high = o.parent = o.sibling = o.reason = 0
     o.accepted = o.activated = o.triggered = o.first_fill = o.filled_at = 0
     o.canceled = o.expired = o.rejected = o.terminal = o.fills = o.next_try = 0
-    o.last_fill = o.last_qty = o.last_price = o.last_fee = 0
+    o.unanswered = 0
     o.arrived = v.now
     o.decided = c.created
     o.mid_decision = mid
@@ -150,7 +152,7 @@ def enlist(v: Venue, o: VenueOrder) -> None:
 def can_work(v: Venue, vs: VenueSymbol, o: VenueOrder) -> int:
     """Whether an accepted order may start: trading goes on, in hours that it takes part in, and not by auction."""
     hours = v.phase == Phase.REGULAR or (o.extended != 0 and v.phase != Phase.CLOSED)
-    return hours and vs.halted == 0 and o.tif != TimeInForce.OPG and o.tif != TimeInForce.CLS
+    return hours and vs.halted == 0 and vs.stuck <= v.now and o.tif != TimeInForce.OPG and o.tif != TimeInForce.CLS
 
 
 @kernel

@@ -21,7 +21,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.settings.expect import STATES, Condition, Expectation, MetricExpectation, PatternExpectation
+from core.settings.expect import (
+    END_OF,
+    FAULT,
+    STATES,
+    Condition,
+    Expectation,
+    MetricExpectation,
+    PatternExpectation,
+)
 from core.settings.values import moment_of
 
 Times = npt.NDArray[np.int64]
@@ -37,6 +45,7 @@ class Tables(Protocol):
 
 BEGINNING, END = -(2**63), 2**63 - 1
 CENT = 0.01
+TIME_COLUMN = {"orders": "created_at"}
 
 
 class Span(NamedTuple):
@@ -50,21 +59,48 @@ def evaluate(expectations: Iterable[Expectation], run: Mapping[str, Any], tables
     """Verdicts for run.json: `text`, `ok` and `measured`, one an expectation.
 
     `run` holds at least `equity` and `positions` of run.json. `measured` is the metric's value, or for a
-    pattern a sentence with the first witness.
+    pattern a sentence with the first witness. One that is not met also has `event`: the number of the last event that
+    the engine had seen by then.
     """
     verdicts = []
     for expectation in expectations:
         if isinstance(expectation, MetricExpectation):
-            measured = METRICS[expectation.metric](run, tables)
-            verdicts.append(_verdict(expectation.text, _within(expectation, measured), measured))
+            measured = METRICS[expectation.metric](run, _window(expectation, tables))
+            verdicts.append(_verdict(expectation.text, _within(expectation, measured), measured, END, tables))
         else:
-            ok, witness = _look(expectation, tables)
-            verdicts.append(_verdict(expectation.text, ok, witness))
+            ok, witness, when = _look(expectation, tables)
+            verdicts.append(_verdict(expectation.text, ok, witness, when, tables))
     return verdicts
 
 
-def _verdict(text: str, ok: bool, measured: object) -> dict[str, Any]:
-    return {"text": text, "ok": ok, "measured": measured}
+def _verdict(text: str, ok: bool, measured: object, when: int, tables: Tables) -> dict[str, Any]:
+    verdict = {"text": text, "ok": ok, "measured": measured}
+    if not ok:
+        events = tables.table("events", ["sequence", "t_visible"])
+        before = int(np.searchsorted(_nanoseconds(events["t_visible"]), when, "right"))
+        verdict["event"] = int(events["sequence"][before - 1].as_py()) if before else 0
+    return verdict
+
+
+class _Window:
+    """The tables of a run between two times; a table without rows in it is empty."""
+
+    def __init__(self, tables: Tables, start: int, end: int) -> None:
+        self._tables, self._start, self._end = tables, start, end
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows whose time lies in the window."""
+        rows = self._tables.table(name)
+        times = _nanoseconds(rows[TIME_COLUMN.get(name, "time")])
+        rows = rows.filter(pa.array((times >= self._start) & (times < self._end)))
+        return rows if columns is None else rows.select(list(columns))
+
+
+def _window(expectation: MetricExpectation, tables: Tables) -> Tables:
+    if expectation.start is None and expectation.end is None:
+        return tables
+    start, end = expectation.start, expectation.end
+    return _Window(tables, BEGINNING if start is None else start, END if end is None else end)
 
 
 def _within(expectation: MetricExpectation, measured: float) -> bool:
@@ -123,6 +159,16 @@ def _rows(table: str, column: str, value: str | None = None) -> Callable[[Mappin
     return count
 
 
+def _degraded_minutes(run: Mapping[str, Any], tables: Tables) -> int:
+    mode = tables.table("equity", ["mode"])["mode"]
+    return int(pc.sum(pc.not_equal(mode, "normal")).as_py() or 0)
+
+
+def _normal_at_end(run: Mapping[str, Any], tables: Tables) -> int:
+    mode = tables.table("equity", ["mode"])["mode"]
+    return int(len(mode) > 0 and mode[-1].as_py() == "normal")
+
+
 METRICS: dict[str, Callable[[Mapping[str, Any], Tables], float]] = {
     "max_drawdown": _max_drawdown,
     "worst_day": _worst_day,
@@ -136,6 +182,10 @@ METRICS: dict[str, Callable[[Mapping[str, Any], Tables], float]] = {
     "unknown_orders": _rows("orders", "status", "unknown"),
     "open_positions": lambda run, tables: sum(p["qty"] != 0 for p in run["positions"].values()),
     "ambiguous_share": _ambiguous_share,
+    "critical_events": _rows("risk_events", "severity", "critical"),
+    "degraded_minutes": _degraded_minutes,
+    "normal_at_end": _normal_at_end,
+    "faults_fired": lambda run, tables: int(pc.sum(tables.table("faults", ["fired"])["fired"]).as_py() or 0),
 }
 
 # Patterns
@@ -168,24 +218,38 @@ ORDER_SOURCES: dict[str, Source] = {
 }
 
 
-def _look(expectation: PatternExpectation, tables: Tables) -> tuple[bool, str]:
-    """Whether the pattern holds, and the sentence that says why."""
-    spans = _spans(expectation.condition, tables)
+def _look(expectation: PatternExpectation, tables: Tables) -> tuple[bool, str, int]:
+    """Whether the pattern holds, the sentence that says why, and the time of the first witness."""
+    after = expectation.after
+    spans = _spans(expectation.condition, tables) if after is None else _spans_after(after, tables)
     if expectation.within is not None:
         opening = _nanoseconds(tables.table("equity", ["time"])["time"])[:1].max(initial=BEGINNING)
         starts = [max(span.start, int(opening)) for span in spans]
         ends = [min(span.end, start + expectation.within) for span, start in zip(spans, starts, strict=True)]
         spans = [Span(span.start, end) for span, end in zip(spans, ends, strict=True)]
     times = _event_times(expectation.event, tables)
-    strict = expectation.never is not None and expectation.condition is not None
+    strict = expectation.never is not None and (expectation.condition is not None or after is not None)
     hits = [_inside(times, span, strict) for span in spans]
     if expectation.never is not None:
         found = np.concatenate([np.empty(0, np.int64), *hits])
         first = f", first at {_clock(int(found[0]))}" if len(found) else ""
-        return len(found) == 0, f"{len(found)} times{first}"
+        return len(found) == 0, f"{len(found)} times{first}", int(found[0]) if len(found) else END
+    if not spans and after is not None:
+        return False, f"there was no {after}", END
     empty = [span for span, hit in zip(spans, hits, strict=True) if len(hit) == 0]
     first = f", first in the one from {_clock(empty[0].start)}" if empty else ""
-    return not empty, f"missing in {len(empty)} of {len(spans)} spans{first}"
+    return not empty, f"missing in {len(empty)} of {len(spans)} spans{first}", empty[0].end if empty else END
+
+
+def _spans_after(anchor: str, tables: Tables) -> list[Span]:
+    """A span from each event of a name, or from each fault of a kind, to the end of the run."""
+    kind = anchor.removeprefix(FAULT).removeprefix(END_OF)
+    if kind == anchor:
+        return [Span(time, END) for time in _event_times(anchor, tables).tolist()]
+    rows = tables.table("faults", ["kind", "until", "first_effect"])
+    rows = rows.filter(pc.equal(rows["kind"], kind))
+    times = rows["first_effect" if anchor.startswith(FAULT) else "until"].drop_null()
+    return [Span(time, END) for time in _nanoseconds(times).tolist()]
 
 
 def _clock(time: int) -> str:

@@ -178,11 +178,12 @@ def available(v: Venue, vs: VenueSymbol, o: VenueOrder) -> int:
 
 @kernel
 def partial(v: Venue, o: VenueOrder, qty: int) -> int:
-    """Alpaca paper's random partial fills: with the profile's probability a drawn part of the shares."""
-    if v.profile.partial == 0 or qty < 2 * MICRO or o.tif == TimeInForce.FOK:
+    """Random partial fills: with the profile's probability, or a fault's, a drawn part of the shares."""
+    chance = max(v.profile.partial, v.symbol[o.symbol].partial)
+    if chance == 0 or qty < 2 * MICRO or o.tif == TimeInForce.FOK:
         return qty
     h = mix(mix(v.profile.seed, identity(o.intent, o.leg)), o.fills)
-    if unit(h) * NANO >= v.profile.partial:
+    if unit(h) * NANO >= chance:
         return qty
     shares = qty // MICRO
     return (1 + int(unit(mix(h, 1)) * (shares - 1))) * MICRO

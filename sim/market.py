@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,17 +25,35 @@ from sim import messages
 from sim.records import BAR, MINUTE, SIGNAL, To
 
 NO_QUOTES = np.empty((0, 0))
+NOTHING_LATE = np.zeros(0, EVENT)
 SIGMA_DAYS = 20
 SIGMA_UNKNOWN = 0.02  # daily volatility that is assumed until five sessions have been seen
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One session ready for replay: bars (T, S) BAR, minutes (T,) MINUTE, signals (N,) SIGNAL by minute."""
+    """One session ready for replay: bars (T, S) BAR, minutes (T,) MINUTE, signals (N,) SIGNAL by minute.
+
+    `feed` is what was received of the bars at the end of each minute, and `late` (EVENT by t_visible) at other times.
+    """
 
     bars: np.ndarray
     minutes: np.ndarray
     signals: np.ndarray
+    feed: np.ndarray
+    late: np.ndarray
+
+    @classmethod
+    def heard_in_full(cls, bars: np.ndarray, minutes: np.ndarray, signals: np.ndarray) -> Session:
+        """A session whose feed brought everything in time."""
+        return cls(bars, minutes, signals, bars, NOTHING_LATE)
+
+
+class View(NamedTuple):
+    """Bars as they were known from row `first` on; they end where the next view begins."""
+
+    first: int
+    bars: Bars
 
 
 def integer_bars(block: SessionBlock) -> np.ndarray:
@@ -105,16 +124,27 @@ class SignalReader:
         self._history = whole.window(max(len(whole.time) - self.warmup, 0), len(whole.time))
         return whole
 
-    def read(self, bars: Bars) -> np.ndarray:
-        """SIGNAL rows of a session, by minute, then strategy, then symbol, and add it to the history."""
+    def read(self, bars: Bars, views: Sequence[View] = ()) -> np.ndarray:
+        """SIGNAL rows of a session, by minute, then strategy, then symbol, and add it to the history.
+
+        `views` is the session as the strategies knew it; each view's signals count from its row `first` on. What goes
+        into the history is `bars`, which by the next session is on disk.
+        """
+        past = self._history
         whole = self.remember(bars)
-        begin, end = len(whole.time) - len(bars.time), len(whole.time)
+        begin = len(whole.time) - len(bars.time)
         parts = []
         for k, strategy in enumerate(self.strategies):
             known = min(strategy.warmup, begin)
-            if strategy.warmup < known + len(bars.time):
-                signals = run_window(strategy, whole.window(begin - known, end))
-                parts.append(_extract(signals, k, self.masks[k], known, strategy.warmup, bars.bar_seconds))
+            for view in views or (View(0, bars),):
+                first = max(strategy.warmup, known + view.first)
+                if first >= known + len(view.bars.time):
+                    continue
+                window = whole.window(begin - known, len(whole.time)) if view.bars is bars else view.bars
+                if past is not None and view.bars is not bars:
+                    window = Bars.concat([past.window(begin - known, begin), view.bars])
+                signals = run_window(strategy, window)
+                parts.append(_extract(signals, k, self.masks[k], known, first, bars.bar_seconds))
         if not parts:
             return np.zeros(0, SIGNAL)
         rows = np.concatenate(parts)
@@ -242,7 +272,7 @@ def calendar_events(block: SessionBlock, halts: Sequence[Halt], first: bool) -> 
         known = 0 if np.isnan(volume) else int(volume) * MICRO
         rows.append({"time": pre, "kind": EventKind.ASSET, "symbol": s, "code": ALL_FLAGS, "qty": known})
     rows += _halts(block, halts)
-    return _events(rows)
+    return event_rows(rows)
 
 
 def _corporate(block: SessionBlock, time: int) -> list[dict[str, int]]:
@@ -276,7 +306,7 @@ def _halts(block: SessionBlock, halts: Sequence[Halt]) -> list[dict[str, int]]:
     return rows
 
 
-def _events(rows: list[dict[str, int]]) -> np.ndarray:
+def event_rows(rows: list[dict[str, int]]) -> np.ndarray:
     """EVENT records from rows of field values; `time` is both when it happens and when it is seen."""
     events = np.zeros(len(rows), EVENT)
     events["symbol"] = -1

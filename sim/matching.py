@@ -29,7 +29,7 @@ from sim.fills import (
 )
 from sim.latency import identity
 from sim.paths import lay
-from sim.records import Rule, Stand
+from sim.records import TAPE, Rule, Stand
 from sim.types import Bar, Log, Queue, Venue, VenueOrder, VenueSymbol
 
 
@@ -228,7 +228,15 @@ def execute(
     rule: int,
     ambiguous: int,
 ) -> None:
-    """Book an execution of `qty` at `price` and tell everybody."""
+    """Book an execution of `qty` at `price`, tell everybody, and let the order's group follow."""
+    slot = book_execution(v, q, vs, o, qty, price)
+    journal(v, log, vs, o, q.events[slot], raw, rule, ambiguous)
+    _after(v, q, vs, o)
+
+
+@kernel
+def book_execution(v: Venue, q: Queue, vs: VenueSymbol, o: VenueOrder, qty: int, price: int) -> int:
+    """Order, account and tape of an execution, and the news of it; returns the message's slot."""
     paid = fee(v, o, qty, price)
     o.filled += qty
     o.paid += notional(qty, price)
@@ -238,20 +246,23 @@ def execute(
     vs.position += o.side * qty
     v.cash += notional(-o.side * qty, price) - paid
     vs.room -= qty
-    v.executions += 1
     number = mix(mix(mix(v.profile.seed, identity(o.intent, o.leg)), o.fills), o.id) & 0x7FFFFFFFFFFFFFFF
     o.fills += 1
-    o.last_fill = number
-    o.last_qty = qty
-    o.last_price = price
-    o.last_fee = paid
-    slot = tell_execution(v, q, o)
-    _journal(v, log, vs, o, q.events[slot], raw, rule, ambiguous)
-    _after(v, q, vs, o)
+    x = v.tape[v.executions % TAPE]
+    x.id = number
+    x.order = o.id
+    x.symbol = o.symbol
+    x.qty = qty
+    x.price = price
+    x.fee = paid
+    x.cum = o.filled
+    x.time = v.now
+    v.executions += 1
+    return tell_execution(v, q, o, v.executions - 1)
 
 
 @kernel
-def _journal(v: Venue, log: Log, vs: VenueSymbol, o: VenueOrder, e: Event, raw: int, rule: int, ambiguous: int) -> None:
+def journal(v: Venue, log: Log, vs: VenueSymbol, o: VenueOrder, e: Event, raw: int, rule: int, ambiguous: int) -> None:
     """Write the execution into the run's journal."""
     f = log.fills[log.fills_n]
     log.fills_n += 1

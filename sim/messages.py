@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from core.kernel.compiled import kernel
 from core.kernel.kinds import PRIORITY
-from core.kernel.types import Command
-from sim.records import MESSAGES, To
+from core.kernel.types import Command, Event
+from sim.records import MESSAGES, Mark, To
 from sim.types import Queue
 
 
@@ -56,6 +56,7 @@ def _take(q: Queue, time: int, priority: int, to: int) -> int:
     q.order[slot] = q.serial
     q.serial += 1
     q.to[slot] = to
+    q.mark[slot] = Mark.FRESH.value
     return slot
 
 
@@ -85,6 +86,52 @@ def post_command(q: Queue, time: int, command: Command, mid: int) -> None:
     slot = _take(q, time, 3, To.VENUE.value)
     q.commands[slot] = command
     q.mid[slot] = mid
+    _push(q, slot)
+
+
+@kernel
+def post_request(q: Queue, time: int, kind: int, leg: int) -> None:
+    """Send the venue a request that no order and no decision is behind."""
+    slot = _take(q, time, 3, To.VENUE.value)
+    c = q.commands[slot]
+    c.kind = kind
+    c.leg = leg
+    c.order = c.target_order = c.stop_order = c.intent = 0
+    c.symbol = -1
+    c.created = time
+    q.mid[slot] = 0
+    _push(q, slot)
+
+
+@kernel
+def post_again(q: Queue, slot: int, time: int, mark: int) -> None:
+    """Send a copy of a command under way, to arrive at `time`."""
+    copy = _take(q, time, 3, To.VENUE.value)
+    q.commands[copy] = q.commands[slot]
+    q.mid[copy] = q.mid[slot]
+    q.mark[copy] = mark
+    _push(q, copy)
+
+
+@kernel
+def post_copy(q: Queue, event: Event, time: int) -> None:
+    """Send the engine a copy of an event, to arrive at `time` whatever else goes wrong."""
+    slot = _take(q, time, PRIORITY[event.kind], To.ENGINE.value)
+    q.events[slot] = event
+    q.events[slot].t_received = time
+    q.events[slot].t_visible = time
+    q.mark[slot] = Mark.JUDGED.value
+    _push(q, slot)
+
+
+@kernel
+def post_turn(q: Queue, time: int, fault: int, begins: int, until: int) -> None:
+    """Let a fault begin, to last `until`, or end at `time`, before anything else of that instant."""
+    slot = _take(q, time, -1, To.FAULT.value)
+    q.events[slot].code = fault
+    q.events[slot].code2 = begins
+    q.events[slot].amount = until
+    q.events[slot].kind = 0
     _push(q, slot)
 
 

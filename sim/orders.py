@@ -10,7 +10,7 @@ from core.kernel.compiled import kernel
 from core.kernel.kinds import CommandKind, OrderType, Phase, RejectReason, TimeInForce
 from core.kernel.records import MAX_ORDERS
 from core.kernel.types import Command
-from core.kernel.units import MICRO, MINUTE, PENNY, notional, share, tick
+from core.kernel.units import MICRO, MINUTE, NANO, PENNY, notional, share, tick
 from sim.records import LIVE_ORDERS, Stand
 from sim.types import Venue, VenueOrder, VenueSymbol
 
@@ -210,6 +210,5 @@ def buying_power(v: Venue) -> int:
             opening = vs.position == 0 or (vs.position > 0) == (o.side > 0)
             if opening and o.stand != Stand.HELD:
                 working += notional(o.qty - o.filled, valuation(o, vs.last))
-    if v.multiplier == 1:
-        return v.cash - working
-    return v.multiplier * equity - gross - working
+    power = v.cash - working if v.multiplier == 1 else v.multiplier * equity - gross - working
+    return share(power, v.power) if v.power != NANO and power > 0 else power

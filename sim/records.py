@@ -29,6 +29,8 @@ MESSAGES = 4096
 LOG_EVENTS = 32768
 LOG_ROWS = 8192
 HEADROOM = 2048  # journal rows that one minute may need at the most
+TAPE = 1024  # executions that the broker remembers, for those who ask again
+MAX_FAULTS = 64
 
 
 class PathModel(IntEnum):
@@ -71,6 +73,47 @@ class To(IntEnum):
     ENGINE = 0
     VENUE = 1
     MARKET = 2  # the venue's own calendar: phases, halts, corporate actions; told to both sides
+    FAULT = 3  # the schedule of faults: `code` is the fault's number, `code2` 1 for its begin and 0 for its end
+
+
+class Mark(IntEnum):
+    """What is known of a message; a command's mark is how long it was held up, or AGAIN."""
+
+    FRESH = 0
+    REPLY = 1  # answers a question, so that the stream's troubles do not touch it
+    JUDGED = 2  # no fault looks at it again
+    COMPARE = 3  # the end of a reconciliation: the books are compared when it arrives
+    AGAIN = -1  # a request that the broker asked to send again
+
+
+class FaultKind(IntEnum):
+    """The kinds of fault that the loop itself acts on; numbers as in core.settings.fault_table."""
+
+    OUTAGE = 20
+    STREAM_MUTE = 21
+    ACCEPTED_NO_ANSWER = 22
+    ANSWER_LOST = 23
+    SLOW = 24
+    RATE_LIMIT = 25
+    REJECT_STORM = 26
+    PARTIALS = 27
+    LATE_FILL = 28
+    OVERFILL = 29
+    DUPLICATE_EXECUTIONS = 30
+    REORDERED_EXECUTIONS = 31
+    DROPPED_EXECUTIONS = 32
+    CANCEL_RACE = 33
+    STUCK_ORDER = 34
+    LEG_LOST = 35
+    BUYING_POWER_DRIFT = 36
+    UNTRADABLE = 37
+    UNAUTHORISED = 38
+    ACCOUNT_RESET = 39
+    DUPLICATE_SUBMIT = 40
+    RESTART = 80
+    CLOCK_JUMP = 81
+    KILL_SWITCH = 82
+    OPERATOR_ACT = 83
 
 
 def _record(fields: str, *nested: tuple[str, np.dtype, int]) -> np.dtype:
@@ -98,22 +141,41 @@ PROFILE = _record(
 VORDER = _record(
     "id intent leg symbol side role type tif extended qty filled paid limit stop trail trail_share high parent sibling "
     "stand reason arrived accepted activated triggered first_fill filled_at canceled expired rejected terminal "
-    "decided mid_decision mid_arrival fills next_try session last_fill last_qty last_price last_fee"
+    "decided mid_decision mid_arrival fills next_try session unanswered"
 )
 
 VSYMBOL = _record(
     "halted resumed told last shown half mid room adv sigma position points cursor due due_order bar_time "
-    "open_print close_print tradable hot live_count",
+    "open_print close_print tradable hot live_count partial stuck",
     ("price", _INT, PATH_POINTS),
     ("time", _INT, PATH_POINTS),
     ("live", _INT, LIVE_ORDERS),
     ("bar", BAR, 0),
 )
 
+# One execution as the broker remembers it; `cum` is the order's quantity after it.
+EXECUTION = _record("id order symbol qty price fee cum time")
+
+# One scheduled fault. `lanes` is a set of bits, `probability` nanos, `a` and `b` what its kind takes (schedule.py);
+# `fired` counts how often it took effect, `first` and `last` are when.
+FAULT = _record(
+    "kind active begin end lanes probability seed fired first last a b",
+    ("symbols", _INT, MAX_SYMBOLS),
+)
+
+# The schedule, and what the troubles have led to. `down` and `mute` count the reasons for a lost and a silent stream,
+# `gap` says that news was lost, `dead` that our process is, until `back`; commands decided up to `lost` died with it.
+FAULTS = _record(
+    "count down mute gap dead back lost poll next_poll rounds asked quiet start_cash",
+    ("table", FAULT, MAX_FAULTS),
+)
+
 VENUE = _record(
     "now phase session executions exits ambiguous_exits cash multiplier symbols session_open session_close session_end "
-    "hot_count trading minute",
+    "hot_count trading minute power",
     ("profile", PROFILE, 0),
+    ("faults", FAULTS, 0),
+    ("tape", EXECUTION, TAPE),
     ("hot", _INT, MAX_SYMBOLS),
     ("symbol", VSYMBOL, MAX_SYMBOLS),
     ("orders", VORDER, MAX_ORDERS),
@@ -127,6 +189,7 @@ QUEUE = _record(
     ("order", _INT, MESSAGES),
     ("to", _INT, MESSAGES),
     ("mid", _INT, MESSAGES),
+    ("mark", _INT, MESSAGES),
     ("next", _INT, MESSAGES),
     ("events", EVENT, MESSAGES),
     ("commands", COMMAND, MESSAGES),
@@ -148,7 +211,7 @@ CHECKED = np.dtype((np.record, [("intent", np.int64), ("time", np.int64), ("row"
 
 LOG = _record(
     "events_n fills_n decisions_n checks_n notes_n orders_n equity_n "
-    "tick_minute tick_start tick_phase tick_time signal bars",
+    "tick_minute tick_start tick_phase tick_time signal late bars",
     ("bar_event", EVENT, 0),
     ("timer_event", EVENT, 0),
     ("bases", _INT, MAX_STRATEGIES * MAX_SYMBOLS),

@@ -18,14 +18,14 @@ from core.kernel.compiled import entry, kernel
 from core.kernel.digest import mix
 from core.kernel.engine import step
 from core.kernel.kinds import CommandKind, EventKind, Phase
-from core.kernel.margin import buying_power
-from core.kernel.records import MAX_ORDERS, MAX_SYMBOLS
+from core.kernel.records import MAX_SYMBOLS
 from core.kernel.types import Event, State
 from core.kernel.units import MINUTE
-from sim import auctions, matching, messages, venue
+from sim import auctions, entries, matching, messages, reconcile, venue
+from sim.faults import news, requests, turns
 from sim.fills import NEVER
 from sim.latency import delay, identity
-from sim.records import HEADROOM, LOG_EVENTS, LOG_ROWS, To
+from sim.records import To
 from sim.types import Bar, Log, Queue, Signal, Venue, VenueSymbol
 
 MARKET_CLASS = 5  # of bars among equal times
@@ -39,6 +39,8 @@ def run_session(
     queues: np.ndarray,
     logs: np.ndarray,
     bars: np.ndarray,
+    feed: np.ndarray,
+    late: np.ndarray,
     minutes: np.ndarray,
     signals: np.ndarray,
     first: int,
@@ -46,26 +48,40 @@ def run_session(
 ) -> int:
     """Replay minutes `first`… of one session, then deliver what is still under way before `end`.
 
-    bars (minutes, symbols) BAR; minutes (minutes,) MINUTE; signals SIGNAL sorted by minute. The rest are the run's
-    records, shape (1,). Returns the minute to go on with once the journal has been emptied, or -1 when all is done.
+    bars (minutes, symbols) BAR, as the market was, for the venue; feed likewise, as it was received when each minute
+    ended, for the engine; late EVENT sorted by t_visible, what the feed brought at other times; minutes (minutes,)
+    MINUTE; signals SIGNAL sorted by minute. The rest are the run's records, shape (1,). Returns the minute to go on
+    with once the journal has been emptied, or -1 when all is done.
     """
     st, v, q, log = state[0], venues[0], queues[0], logs[0]
     count = len(minutes)
     for m in range(first, count + 1):
-        if _journal_full(log):
+        if entries.full(log):
             return m
         start = minutes[m].time if m < count else end
+        if log.late < len(late):
+            _post_late(q, log, late, start + MINUTE)
         if min(_next_message(q), log.tick_time) < start:
-            _advance(st, v, q, log, bars, signals, min(m, count - 1), start)
+            _advance(st, v, q, log, bars, feed, signals, min(m, count - 1), start)
         if m < count:
             _open_minute(v, bars, m, start)
-            _advance(st, v, q, log, bars, signals, m, start + MINUTE)
+            _advance(st, v, q, log, bars, feed, signals, m, start + MINUTE)
             _close_minute(v, bars, m)
             log.tick_minute = m
             log.tick_start = start
             log.tick_phase = minutes[m].phase
             log.tick_time = start + MINUTE + v.profile.feed_latency
     return -1
+
+
+@kernel
+def _post_late(q: Queue, log: Log, late: np.ndarray, until: int) -> None:
+    """Send on their way what the feed brings before `until`, out of turn."""
+    while log.late < len(late) and late[log.late].t_visible < until:
+        slot = messages.post_event(q, late[log.late].t_visible, To.ENGINE.value)
+        q.events[slot] = late[log.late]
+        messages.send(q, slot)
+        log.late += 1
 
 
 @kernel
@@ -102,12 +118,6 @@ def _close_minute(v: Venue, bars: np.ndarray, m: int) -> None:
 
 
 @kernel
-def _journal_full(log: Log) -> bool:
-    rows = max(log.fills_n, log.decisions_n, log.notes_n, log.orders_n, log.equity_n)
-    return rows > LOG_ROWS - HEADROOM or max(log.events_n, log.checks_n) > LOG_EVENTS - 4 * HEADROOM
-
-
-@kernel
 def _next_message(q: Queue) -> int:
     return q.time[q.heap[0]] if q.count > 0 else NEVER
 
@@ -134,7 +144,15 @@ def _mark_hot(v: Venue, s: int) -> None:
 
 @kernel
 def _advance(
-    st: State, v: Venue, q: Queue, log: Log, bars: np.ndarray, signals: np.ndarray, m: int, until: int
+    st: State,
+    v: Venue,
+    q: Queue,
+    log: Log,
+    bars: np.ndarray,
+    feed: np.ndarray,
+    signals: np.ndarray,
+    m: int,
+    until: int,
 ) -> None:
     """Do everything that comes before `until`, in order."""
     while True:
@@ -159,7 +177,7 @@ def _advance(
         elif tick <= due:
             v.now = tick
             log.tick_time = NEVER
-            _tick(st, v, q, log, bars, signals, tick)
+            _tick(st, v, q, log, bars, feed, signals, tick)
         else:
             v.now = due
             matching.match(v, q, log, v.symbol[symbol], v.symbol[symbol].bar)
@@ -181,18 +199,29 @@ def _give_bars(v: Venue, q: Queue, slot: int, bars: np.ndarray, m: int) -> None:
 def _deliver(st: State, v: Venue, q: Queue, log: Log, slot: int) -> None:
     """Hand one message over, and let go of its slot."""
     to = q.to[slot]
+    faulty = v.faults.count != 0
+    e = q.events[slot]
     if to == To.VENUE:
         c = q.commands[slot]
         s = max(c.symbol, 0)
-        venue.on_command(v, q, c, v.symbol[s].bar, q.mid[slot])
+        if not faulty or requests.arrives(st, v, q, log, slot):
+            venue.on_command(v, q, c, v.symbol[s].bar, q.mid[slot])
+            if faulty:
+                requests.answer(v, q, log, slot)
         _mark_hot(v, s)
+    elif to == To.FAULT:
+        turns.turn(v, q, e)
+        for s in range(v.symbols):
+            _mark_hot(v, s)
     else:
-        e = q.events[slot]
         if to == To.MARKET:
             _calendar(v, q, log, e)
-        tell_engine(st, v, q, log, e)
-        if e.kind == EventKind.SESSION and e.code == Phase.REGULAR:
-            equity_row(st, log, e.t_visible, st.account.day_start_equity)
+        if to == To.MARKET and v.faults.dead != 0:
+            turns.hold(v, q, e)
+        elif to == To.MARKET or not faulty or news.heard(st, v, q, log, slot):
+            tell_engine(st, v, q, log, e)
+            if e.kind == EventKind.SESSION and e.code == Phase.REGULAR:
+                entries.equity_row(st, log, e.t_visible, st.account.day_start_equity)
     messages.release(q, slot)
 
 
@@ -224,7 +253,7 @@ def tell_engine(st: State, v: Venue, q: Queue, log: Log, e: Event) -> None:
     log.events_n += 1
     n = step(st, e)
     if EventKind.FILL <= e.kind <= EventKind.ORDER_UNRECOGNISED:
-        _journal_orders(st, v, log, e.order)
+        entries.orders(st, v, log, e.order)
     _after_step(st, v, q, log, n)
 
 
@@ -253,35 +282,31 @@ def _after_step(st: State, v: Venue, q: Queue, log: Log, n: int) -> None:
 
 
 @kernel
-def _journal_orders(st: State, v: Venue, log: Log, number: int) -> None:
-    """Keep copies of the orders that this step ended, and of an ended one that it changed after all."""
-    for i in range(st.run.ended):
-        _journal_order(st, v, log, st.ended[i] % MAX_ORDERS)
-    o = st.orders[number % MAX_ORDERS]
-    if number > 0 and o.id == number and o.terminal != 0 and o.terminal != st.run.now:
-        _journal_order(st, v, log, number % MAX_ORDERS)
-
-
-@kernel
-def _journal_order(st: State, v: Venue, log: Log, slot: int) -> None:
-    row = log.orders[log.orders_n]
-    row.engine = st.orders[slot]
-    row.venue = v.orders[slot]
-    log.orders_n += 1
-
-
-@kernel
-def _tick(st: State, v: Venue, q: Queue, log: Log, bars: np.ndarray, signals: np.ndarray, now: int) -> None:
+def _tick(
+    st: State,
+    v: Venue,
+    q: Queue,
+    log: Log,
+    bars: np.ndarray,
+    feed: np.ndarray,
+    signals: np.ndarray,
+    now: int,
+) -> None:
     """A minute becomes visible: its bars, the timer, the row of the equity table, the signals."""
     m = log.tick_minute
+    if v.faults.count != 0:
+        reconcile.minute(v, q)
+        if v.faults.dead != 0:
+            _tick_unheard(st, v, log, signals)
+            return
     e = log.bar_event
     e.kind = EventKind.BAR
     e.t_market = log.tick_start
     e.t_received = now
     e.t_visible = now
     for s in range(v.symbols):
-        if v.symbol[s].shown != 0:
-            bar = bars[m, s]
+        bar = feed[m, s]
+        if v.symbol[s].shown != 0 and bar.volume > 0:
             e.seq = st.run.seq + 1
             e.symbol = s
             e.price = bar.close
@@ -297,9 +322,27 @@ def _tick(st: State, v: Venue, q: Queue, log: Log, bars: np.ndarray, signals: np
     while log.signal < len(signals) and signals[log.signal].minute <= m:
         signal = signals[log.signal]
         log.signal += 1
-        bar = bars[m, signal.symbol]
-        if signal.minute == m and v.symbol[signal.symbol].shown != 0:
+        bar = feed[m, signal.symbol]
+        if signal.minute == m and v.symbol[signal.symbol].shown != 0 and bar.volume > 0:
             _signal(st, v, q, log, signal, bar.close, now)
+
+
+@kernel
+def _tick_unheard(st: State, v: Venue, log: Log, signals: np.ndarray) -> None:
+    """A minute while our process is dead: signals pass, and the last known equity stands."""
+    while log.signal < len(signals) and signals[log.signal].minute <= log.tick_minute:
+        log.signal += 1
+    _account_minute(st, v, log, st.account.day_start_equity)
+
+
+@kernel
+def _account_minute(st: State, v: Venue, log: Log, base: int) -> None:
+    """A minute's row of the equity table; the last one leaves the positions as they are at the close, to agree."""
+    if log.tick_phase == Phase.REGULAR:
+        entries.equity_row(st, log, log.tick_start + MINUTE, base)
+        if log.tick_start + MINUTE == v.session_close:
+            for s in range(v.symbols):
+                log.closing[s] = st.symbols[s]
 
 
 @kernel
@@ -316,11 +359,7 @@ def _timer(st: State, v: Venue, q: Queue, log: Log, now: int) -> None:
     base = st.account.day_start_equity
     n = step(st, t)
     _after_step(st, v, q, log, n)
-    if log.tick_phase == Phase.REGULAR:
-        equity_row(st, log, log.tick_start + MINUTE, base)
-        if log.tick_start + MINUTE == v.session_close:
-            for s in range(v.symbols):
-                log.closing[s] = st.symbols[s]
+    _account_minute(st, v, log, base)
 
 
 @kernel
@@ -346,50 +385,5 @@ def _signal(st: State, v: Venue, q: Queue, log: Log, s: Signal, close: int, now:
     e.intent = mix(mix(base, v.session), log.tick_start // MINUTE) & POSITIVE
     tell_engine(st, v, q, log, e)
     if s.exit != 0:
-        _journal_exit(st, log, e, held)
+        entries.exit_decision(st, log, e, held)
     messages.release(q, slot)
-
-
-@kernel
-def _journal_exit(st: State, log: Log, e: Event, held: int) -> None:
-    """The decisions table has exits too: they are never refused and never sized."""
-    d = log.decisions[log.decisions_n]
-    log.decisions_n += 1
-    d.time = st.run.now
-    d.bar_time = e.t_market
-    d.intent = e.intent
-    d.strategy = e.strategy
-    d.symbol = e.symbol
-    d.side = st.symbols[e.symbol].side
-    d.action = 1
-    d.price_ref = e.price
-    d.equity_ref = st.account.equity
-    d.p = d.target = d.stop = d.cost = d.gain = d.loss = d.kelly_full = d.shrinkage = d.kelly_fraction = 0
-    d.throttle = d.mode_scale = d.calibration_scale = d.portfolio_scale = d.cap_risk = d.cap_symbol = 0
-    d.cap_gross = d.cap_net = d.cap_liquidity = d.cap_buying_power = d.refused = d.reduced = d.binding = 0
-    d.checks = d.order = 0
-    d.sized_qty = d.qty = held
-    d.lot = st.config.lot
-    d.mode = st.run.mode
-    d.approved = 1
-
-
-@kernel
-def equity_row(st: State, log: Log, time: int, base: int) -> None:
-    """One row of the equity table."""
-    a = st.account
-    r = log.equity[log.equity_n]
-    log.equity_n += 1
-    r.time = time
-    r.cash = a.cash
-    r.equity = a.equity
-    r.unit_value = a.unit_value
-    r.high_water_mark = a.high_water_mark
-    r.drawdown = max(1_000_000_000 - int(float(a.unit_value) / float(a.high_water_mark) * 1e9), 0)
-    r.day_start_equity = base
-    r.gross = a.gross
-    r.net = a.value
-    r.buying_power = buying_power(st)
-    r.open_orders = st.run.working
-    r.mode = st.run.mode
-    r.stale = 1 if st.conditions[2].active != 0 or st.conditions[3].active != 0 else 0

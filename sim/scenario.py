@@ -30,6 +30,7 @@ from core.strategies.loading import load
 from sim import replay
 from sim.audit import PROMISES, audit
 from sim.expectations import evaluate
+from sim.faults.weather import Weather
 from sim.journal import Journal
 from sim.market import (
     DailySigma,
@@ -51,7 +52,9 @@ Progress = Callable[[int, int, int], None]
 class Clock:
     """Seconds of wall time by stage."""
 
-    seconds: dict[str, float] = field(default_factory=lambda: {"load": 0.0, "signals": 0.0, "replay": 0.0})
+    seconds: dict[str, float] = field(
+        default_factory=lambda: {"load": 0.0, "faults": 0.0, "signals": 0.0, "replay": 0.0}
+    )
 
     def add(self, stage: str, since: float) -> float:
         """Book the time since `since` on a stage; returns now."""
@@ -132,6 +135,7 @@ class Replay:
         self.journal = Journal(writer, dataset.symbols, list(settings.strategies))
         self.sigma = DailySigma(len(dataset.symbols))
         self.reader = SignalReader(strategies, _masks(settings, dataset.symbols))
+        self.weather = Weather(settings, dataset.symbols, self.desk)
         self.ended = int(dataset.sessions["post"][-1])
         self.audited = 0  # fills of the log that have been
         self.broken: dict[str, str] = {}
@@ -143,9 +147,8 @@ class Replay:
         began = time.perf_counter()
         for done, block in enumerate(self.dataset.blocks()):
             began = self.clock.add("load", began)
-            self.sigma.restate(block.split_ratios)
-            self.reader.restate(block.split_ratios)
             if done < warm_up:
+                self._restate(block)
                 self.reader.remember(block.bars)
                 self.sigma.add(block.bars)
             else:
@@ -155,18 +158,34 @@ class Replay:
                 progress(done + 1, total, int(self.desk.log[0]["bars"]))
             if self.broken:
                 break
+        self.weather.remember(self.desk.log[0])
         self.journal.flush(self.desk.log[0], self.desk.state)
         self.journal.finish(self.ended, self.desk.state, self.desk.venue)
+        if self.settings.faults:
+            self.writer.append("faults", self.weather.rows(int(self.dataset.sessions["pre"][0])))
         self.clock.add("replay", began)
+
+    def _restate(self, block: SessionBlock) -> None:
+        """What is remembered of earlier sessions, in the shares after this one's splits."""
+        self.sigma.restate(block.split_ratios)
+        self.reader.restate(block.split_ratios)
 
     def _session(self, block: SessionBlock, first: bool) -> None:
         """One session: prepare, replay, journal, check."""
         began = time.perf_counter()
-        signals = self.reader.read(block.bars)
+        day = self.weather.session(block)
+        block = day.block
+        self._restate(block)
+        bars = integer_bars(block)
+        received = self.weather.receive(day, bars)
+        began = self.clock.add("faults", began)
+        signals = self.reader.read(block.bars, received.views)
         began = self.clock.add("signals", began)
-        session = Session(integer_bars(block), minute_grid(block), signals)
+        session = Session(bars, minute_grid(block), signals, received.feed, received.late)
         brief_venue(self.desk.venue, block, self.sigma.nanos())
-        post_calendar(self.desk.queue, calendar_events(block, self.settings.halts, first))
+        self.weather.post(day, self.desk)
+        post_calendar(self.desk.queue, calendar_events(block, (*self.settings.halts, *day.halts), first))
+        post_calendar(self.desk.queue, received.connection)
         self._replay(self.desk, session, int(block.session["post"]))
         self.journal.close_session(int(block.session["close"]), self.desk.log[0])
         self.sigma.add(block.bars)
@@ -176,14 +195,16 @@ class Replay:
 
     def _replay(self, desk: Desk, session: Session, end: int) -> None:
         """The compiled loop over one session, emptying the journal whenever it asks."""
-        desk.log[0]["signal"] = 0
-        arguments = (desk.state, desk.venue, desk.queue, desk.log)
+        desk.log[0]["signal"] = desk.log[0]["late"] = 0
+        records = (desk.state, desk.venue, desk.queue, desk.log)
+        arrays = (session.bars, session.feed, session.late, session.minutes, session.signals)
         done = 0
         while True:
-            done = replay.run_session(*arguments, session.bars, session.minutes, session.signals, done, end + SETTLE)
+            done = replay.run_session(*records, *arrays, done, end + SETTLE)
             self._audit(session)
             if done < 0:
                 return
+            self.weather.remember(desk.log[0])
             self.journal.flush(desk.log[0], desk.state)
             self.audited = 0
 

@@ -56,6 +56,7 @@ def _venue(settings: Settings, symbols: int) -> np.ndarray:
     v["multiplier"] = settings.account.multiplier
     v["symbols"] = symbols
     v["session"] = -1
+    v["power"] = NANO
     venue["symbol"]["tradable"][0, :symbols] = 1
     rules = settings.venue
     fraction_of_million = Decimal(NANO) / MILLION

@@ -12,3 +12,5 @@ Log: TypeAlias = Any  # records.LOG
 Bar: TypeAlias = Any  # records.BAR
 Signal: TypeAlias = Any  # records.SIGNAL
 Profile: TypeAlias = Any  # records.PROFILE
+Faults: TypeAlias = Any  # records.FAULTS
+Fault: TypeAlias = Any  # records.FAULT

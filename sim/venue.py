@@ -30,7 +30,7 @@ from sim.book import (
 from sim.latency import delay, identity
 from sim.matching import heat_for, refresh, settle_immediate
 from sim.orders import FINE, refusal
-from sim.records import Stand, To
+from sim.records import TAPE, Mark, Stand, To
 from sim.types import Bar, Queue, Venue, VenueOrder, VenueSymbol
 
 
@@ -169,7 +169,7 @@ def _reconcile(v: Venue, q: Queue) -> None:
 
 @kernel
 def _answer_query(v: Venue, q: Queue, c: Command) -> None:
-    """What an order is now, as news, after its last execution if it has had one; or that nobody knows it."""
+    """Every execution of an order, and what it is now if it is not filled; or that nobody knows it."""
     o = v.orders[c.order % MAX_ORDERS]
     if o.id != c.order:
         wait = delay(v.profile, v.profile.ack_latency, identity(c.intent, c.leg), 1)
@@ -181,14 +181,15 @@ def _answer_query(v: Venue, q: Queue, c: Command) -> None:
         e.t_market = v.now
         messages.send(q, slot)
         return
-    if o.fills > 0:
-        tell_execution(v, q, o)
+    for number in range(max(v.executions - TAPE, 0), v.executions):
+        if v.tape[number % TAPE].order == o.id:
+            q.mark[tell_execution(v, q, o, number)] = Mark.REPLY.value
     if o.filled_at == 0:
-        tell(v, q, o, _standing(o), v.profile.ack_latency, o.reason)
+        q.mark[tell(v, q, o, standing(o), v.profile.ack_latency, o.reason)] = Mark.REPLY.value
 
 
 @kernel
-def _standing(o: VenueOrder) -> int:
+def standing(o: VenueOrder) -> int:
     """The item of news that says how an order that is not filled stands."""
     kind = EventKind.ORDER_ACCEPTED.value
     if o.stand == Stand.HELD:

@@ -81,8 +81,8 @@ def _by_table(st: State, o: Order, ev: Event) -> None:
 @kernel
 def _cancel_rejected(st: State, o: Order, reason: int) -> None:
     """A cancel was refused: a reason that our books do not know is looked into."""
-    if reason == RejectReason.ALREADY_FILLED:
-        command(st, CommandKind.QUERY, o)
+    if reason == RejectReason.ALREADY_FILLED or reason == RejectReason.NOT_CANCELABLE:
+        command(st, CommandKind.QUERY, o)  # for the broker it has ended, and we have not heard how
     elif reason == RejectReason.NOT_FOUND:
         reconciliation.ask(st)
 

@@ -11,8 +11,9 @@ A pattern speaks of events in time:
     while = "breaker.submit != closed"
 
 `while` names the spans in which the pattern is looked for: those in which the condition holds, or the whole
-run. With `within`, each span ends that long after its start. `never` means no event in any span, `must` means
-one in each.
+run. `after` begins a span at every event of a name instead, at a fault's first effect ("fault outage") or at its end
+("end of outage"). With `within`, each span ends that long after its start. `never` means no event in any span, `must`
+means one in each, and at least one span. A metric of a table may be kept to a window by `from` and `to`.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_serializer, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_serializer, model_validator
 
-from core.settings.values import Number, PositiveDuration, Section, duration_text, refusal
+from core.settings.fault_table import KINDS
+from core.settings.values import Moment, Number, PositiveDuration, Section, duration_text, moment_of, refusal
 
 METRICS: dict[str, str] = {
     "max_drawdown": "deepest fall of the unit value from its high-water mark, share",
@@ -38,7 +40,12 @@ METRICS: dict[str, str] = {
     "unknown_orders": "orders whose outcome is unknown at the end",
     "open_positions": "positions held at the end",
     "ambiguous_share": "share of exit fills in bars that reached both the stop and the target",
+    "critical_events": "risk events that call a person",
+    "degraded_minutes": "minutes of the session in another mode than normal",
+    "normal_at_end": "1 if the last minute's mode is normal, else 0",
+    "faults_fired": "times that a scheduled fault took effect",
 }
+AT_END = ("final_equity", "unknown_orders", "open_positions", "normal_at_end", "faults_fired")
 
 ORDER_EVENTS: dict[str, str] = {
     "order_submitted": "an order left us",
@@ -129,6 +136,21 @@ class Condition(Section):
         return (state == self.value) == (self.operator == "==")
 
 
+FAULT, END_OF = "fault ", "end of "
+
+
+def _anchor(value: str) -> str:
+    """An event's name, or a kind of fault with its edge."""
+    kind = value.removeprefix(FAULT).removeprefix(END_OF)
+    if value in EVENTS or (kind != value and kind in KINDS):
+        return value
+    remedy = 'Name an event such as "stale_data", or a fault as "fault outage" or "end of outage".'
+    raise refusal(f'"{value}" is nothing that happens', remedy)
+
+
+Anchor = Annotated[str, AfterValidator(_anchor)]
+
+
 class MetricExpectation(Section):
     """[[expect]] with `metric`: bounds are inclusive."""
 
@@ -136,6 +158,8 @@ class MetricExpectation(Section):
     at_most: Number | None = Field(None, description="upper bound, in the metric's unit")
     at_least: Number | None = Field(None, description="lower bound, in the metric's unit")
     equals: Number | None = Field(None, description="the only value allowed, in the metric's unit")
+    start: Moment | None = Field(None, alias="from", description="rows from this time on, date and time with offset")
+    end: Moment | None = Field(None, alias="to", description="rows before this time, date and time with offset")
 
     @model_validator(mode="after")
     def _check(self) -> MetricExpectation:
@@ -146,13 +170,18 @@ class MetricExpectation(Section):
         if self.at_most is not None and self.at_least is not None and self.at_most < self.at_least:
             problem = f"{self.at_most} is below at_least, {self.at_least}"
             raise refusal(problem, "Let at_least be the smaller.", "at_most")
+        if self.metric in AT_END and (self.start is not None or self.end is not None):
+            raise refusal(f"{self.metric} is about the whole run", "Remove from and to.", "metric")
         return self
 
     @property
     def text(self) -> str:
         """The expectation as a sentence."""
         bounds = {"at least": self.at_least, "at most": self.at_most, "equal to": self.equals}
-        return f"{self.metric} {' and '.join(f'{word} {n}' for word, n in bounds.items() if n is not None)}"
+        text = f"{self.metric} {' and '.join(f'{word} {n}' for word, n in bounds.items() if n is not None)}"
+        for word, time in (("from", self.start), ("to", self.end)):
+            text += f" {word} {moment_of(time).isoformat()}" if time is not None else ""
+        return text
 
 
 class PatternExpectation(Section):
@@ -161,6 +190,7 @@ class PatternExpectation(Section):
     never: Literal[EVENTS] | None = Field(None, description="event that may not happen")  # type: ignore[valid-type]
     must: Literal[EVENTS] | None = Field(None, description="event that has to happen")  # type: ignore[valid-type]
     condition: Condition | None = Field(None, alias="while", description="when it counts; default the whole run")
+    after: Anchor | None = Field(None, description='what each span begins with: an event, "fault KIND", "end of KIND"')
     within: PositiveDuration | None = Field(None, description="how long after the start of each span, duration")
 
     @model_validator(mode="after")
@@ -168,6 +198,8 @@ class PatternExpectation(Section):
         if (self.never is None) == (self.must is None):
             problem = "needs exactly one of metric, never and must"
             raise refusal(problem, "Say what is measured, what may not happen, or what has to.")
+        if self.after is not None and self.condition is not None:
+            raise refusal("stands beside while", "Give one of them.", "after")
         return self
 
     @property
@@ -181,6 +213,8 @@ class PatternExpectation(Section):
         parts = ["never" if self.never else "must", self.event]
         if self.condition is not None:
             parts += ["while", self.condition.text()]
+        if self.after is not None:
+            parts += ["after", self.after]
         if self.within is not None:
             parts += ["within", duration_text(self.within)]
         return " ".join(parts)

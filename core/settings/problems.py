@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from core.errors import InputError
 from core.settings.account import Account, Data
 from core.settings.expect import MetricExpectation, PatternExpectation
+from core.settings.faults import Fault, Scope
 from core.settings.risk import Breaker, Risk, Sizing
 from core.settings.scenario import Settings, StrategySettings
 from core.settings.venue import Halt, Venue
@@ -29,6 +30,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], ...]] = {
     "strategies": (StrategySettings,),
     "halts": (Halt,),
     "expect": (MetricExpectation, PatternExpectation),
+    "faults": (Fault, Scope),
 }
 ENTRIES = ("halts", "expect", "faults")
 

@@ -180,6 +180,9 @@ class Breaker(Section):
     silence: Duration = Field(
         0, description="silence of the trade stream, with orders out in the session, that opens its breaker; 0s = off"
     )
+    poll: Duration = Field(
+        5 * MINUTE, description="how often our books are compared with the broker's, duration; 0s = only when asked"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Breaker:

@@ -7,11 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from core.errors import InputError
 from core.settings.account import Account, Data
 from core.settings.expect import Expectation
+from core.settings.faults import Fault
 from core.settings.risk import Breaker, Orders, Risk, Sizing
 from core.settings.values import Section, Symbols, frozen_list, moment_of, refusal, spelled
 from core.settings.venue import Halt, Venue
@@ -67,15 +68,8 @@ class Settings(Section):
     strategies: dict[StrategyName, StrategySettings] = Field(min_length=1, description="[strategies.NAME]")
     halts: Annotated[tuple[Halt, ...], BeforeValidator(frozen_list)] = Field((), description="[[halts]]")
     expect: Annotated[tuple[Expectation, ...], BeforeValidator(frozen_list)] = Field((), description="[[expect]]")
-    faults: Annotated[tuple[dict[str, Any], ...], BeforeValidator(frozen_list)] = Field((), description="[[faults]]")
+    faults: Annotated[tuple[Fault, ...], BeforeValidator(frozen_list)] = Field((), description="[[faults]]")
     _places: tuple[Path, ...] = PrivateAttr(default=())
-
-    @field_validator("faults")
-    @classmethod
-    def _no_faults_yet(cls, faults: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
-        if faults:
-            raise refusal("faults are not supported by this version", "Remove every [[faults]] entry.")
-        return faults
 
     @model_validator(mode="after")
     def _check(self) -> Settings:
@@ -87,6 +81,10 @@ class Settings(Section):
         for i, halt in enumerate(self.halts, start=1):
             self._check_symbols((halt.symbol,) if halt.symbol != "*" else None, f"[[halts]] no. {i}: symbol")
             self._check_day(moment_of(halt.at).date(), f"[[halts]] no. {i}: at")
+        for i, fault in enumerate(self.faults, start=1):
+            self._check_symbols(fault.scope.symbols, f"[[faults]] no. {i}: scope.symbols")
+            if fault.at is not None:
+                self._check_day(moment_of(fault.at).date(), f"[[faults]] no. {i}: at")
         return self
 
     def _contradictions(self) -> tuple[tuple[str, bool, str, str], ...]:

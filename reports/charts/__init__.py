@@ -9,6 +9,7 @@ from reports.charts.distributions import Histogram, Mark, Reliability, draw_hist
 from reports.charts.marks import bullet, sparkline
 from reports.charts.svg import Canvas
 from reports.charts.timeline import Axis, Band, Line, Panel, Rule, Timeline, draw_timeline
+from reports.charts.tracks import Stretch, Track
 
 __all__ = [
     "Axis",
@@ -22,7 +23,9 @@ __all__ = [
     "Reliability",
     "Rule",
     "Rung",
+    "Stretch",
     "Timeline",
+    "Track",
     "bullet",
     "draw_bars",
     "draw_diverging",

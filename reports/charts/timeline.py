@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from reports.charts.scales import Scale, extent, thin, ticks
 from reports.charts.svg import Canvas, Key, area, legend, line, path, rect, shorten, tag, text, text_width
+from reports.charts.tracks import Track, draw_tracks
 from reports.formats import axis_labels, local
 
 Floats = npt.NDArray[np.float64]
@@ -103,6 +104,7 @@ class Timeline:
     panels: Sequence[Panel]
     bands: Sequence[Band] = ()
     tips: Sequence[str] = field(default=())
+    tracks: Sequence[Track] = ()
 
 
 def draw_timeline(canvas: Canvas, chart: Timeline) -> str:
@@ -116,6 +118,9 @@ def draw_timeline(canvas: Canvas, chart: Timeline) -> str:
         pieces += [head, _bands(canvas.name, chart.bands, x, top, panel.height)]
         pieces += [_sessions(chart.axis, marks, x, top, panel.height), _panel(panel, x, top, canvas.width)]
         bottom = top + panel.height
+    if chart.tracks:
+        drawn, bottom = draw_tracks(chart.tracks, x, bottom + 10)
+        pieces.append(drawn)
     pieces.append(_mark_labels(marks, x, bottom))
     keys = list({band.kind: _band_key(canvas.name, band) for band in chart.bands}.values())
     swatches, foot = legend(keys, LEFT, bottom + 38, x.end) if keys else ("", bottom + 22)

@@ -35,7 +35,7 @@ def equity_section(facts: Facts) -> EquitySection:
     return EquitySection(
         figure(
             Canvas("equity", WIDE, "Equity, drawdown and the day's result", _describe(equity)),
-            lambda canvas: draw_timeline(canvas, Timeline(_axis(equity), equity_panels(facts), bands(equity), tips)),
+            lambda canvas: draw_timeline(canvas, Timeline(axis(equity), equity_panels(facts), bands(equity), tips)),
             table,
             _band_note(equity),
         ),
@@ -46,14 +46,15 @@ def equity_section(facts: Facts) -> EquitySection:
                 "Gross and net exposure",
                 f"Gross exposure reaches {formats.percent(float(np.nanmax(equity.gross)), 1)} of equity.",
             ),
-            lambda canvas: draw_timeline(canvas, Timeline(_axis(equity), exposure_panels(facts), bands(equity), tips)),
+            lambda canvas: draw_timeline(canvas, Timeline(axis(equity), exposure_panels(facts), bands(equity), tips)),
             _exposure_table(equity),
         ),
         _summary(facts),
     )
 
 
-def _axis(equity: Equity) -> Axis:
+def axis(equity: Equity) -> Axis:
+    """The time axis of the equity table."""
     return Axis(equity.time, equity.starts, equity.days)
 
 

@@ -1,4 +1,4 @@
-"""What happened to the run's safety: modes, breaches, halts and other risk events, and the planned faults."""
+"""What happened to the run's safety: modes, breaches, halts and other risk events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from core.run_arrays import count_array
 from reports import formats
 from reports.columns import Codes, Labels, Times, labels, records, times
 from reports.facts import Facts
-from reports.formats import NEVER
 from reports.page import Table, columns
 from reports.statistics import fraction
 
@@ -45,7 +44,6 @@ class EventsSection:
     table: Table
     modes: Table
     mode_shares: list[tuple[str, str, float]]
-    faults: Table | None
 
 
 def events_section(facts: Facts) -> EventsSection:
@@ -69,7 +67,6 @@ def events_section(facts: Facts) -> EventsSection:
             "Time in each mode",
         ),
         [(formats.words(name), name.replace("_", "-"), part) for name, part, _ in shares],
-        _faults(records(facts.source.table("faults"))),
     )
 
 
@@ -138,34 +135,3 @@ def _table(events: list[dict[str, Any]]) -> Table:
         "Detail",
     )
     return Table(titles, rows, "Events of weight", "None.")
-
-
-def _faults(faults: list[dict[str, Any]]) -> Table | None:
-    """The scenario's faults, and how soon each was seen and overcome after its first effect."""
-    rows = [
-        (
-            row["time"],
-            _between(row["time"], row["until"]),
-            formats.words(row["kind"]),
-            row["scope"],
-            row["fired"],
-            _between(row["first_effect"], row["detected_at"]),
-            _between(row["first_effect"], row["recovered_at"]),
-        )
-        for row in faults
-    ]
-    titles = columns(
-        "From|time",
-        "Lasts|duration",
-        "Fault",
-        "Scope|code",
-        "Took effect|count",
-        "Detected after|duration",
-        "Recovered after|duration",
-    )
-    return Table(titles, rows, "Faults of the scenario") if rows else None
-
-
-def _between(first: int, second: int) -> float:
-    """Seconds from one instant to another; NaN where one of them is not known."""
-    return (second - first) / 1e9 if NEVER not in (first, second) else np.nan

@@ -7,7 +7,7 @@ import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -17,7 +17,8 @@ from seatrial.options import Json, assignments, examples
 
 if TYPE_CHECKING:
     from core.config import Settings
-    from sim.scenario import Outcome
+    from core.runs import Run
+    from sim.scenario import Progress
 
 EXAMPLES = examples(
     "seatrial run breakout-4w                   into runs/breakout-4w-001",
@@ -25,6 +26,8 @@ EXAMPLES = examples(
     "seatrial run breakout-4w --seed 7 --profile live_conservative",
     "seatrial run breakout-4w --set strategies.breakout.lookback=90",
     "seatrial run breakout-4w --json | jq .final_equity",
+    "seatrial run answer-lost --against-clean   and what the faults cost",
+    "seatrial run --all --group broker          a whole group, and the matrix",
 )
 
 
@@ -47,7 +50,13 @@ def run(
         typer.Option("--set", metavar="KEY=VALUE", help="Any key of the scenario; may be given several times."),
     ] = None,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
-    every: Annotated[bool, typer.Option("--all", help="Run every bundled scenario, each by itself.")] = False,
+    against_clean: Annotated[
+        bool, typer.Option("--against-clean", help="Run it without its faults too, and say what they cost.")
+    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Run every bundled scenario, and print the matrix.")] = False,
+    group: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --all: only this group, such as broker.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Simulate a scenario and judge it.
@@ -60,18 +69,18 @@ def run(
     """
     given = {"seed": seed, "venue.profile": profile, "data.bars": bars.resolve() if bars is not None else None}
     all_changes = [*(changes or ()), *(f"{key}={item}" for key, item in given.items() if item is not None)]
-    wish = Wish(tuple(all_changes), report, quiet=as_json)
+    wish = Wish(tuple(all_changes), report, against_clean, quiet=as_json)
     if every:
-        summaries = _run_all(scenario, wish, out)
-    elif scenario is None:
+        _run_all(scenario, wish, group, out or next_folder("all"))
+    if group is not None:
+        raise InputError("--group", "chooses among all scenarios", "Add --all, or leave it out.")
+    if scenario is None:
         remedy = "Name one: `seatrial scenarios` lists those that are bundled. --all runs them all."
         raise InputError("seatrial run", "no scenario is named", remedy)
-    else:
-        summaries = [_run_one(scenario, wish, out)]
-    passed = all(summary["passed"] for summary in summaries)
+    summary = _run_one(scenario, wish, out)
     if as_json:
-        console.show_json({"passed": passed, "runs": summaries} if every else summaries[0])
-    raise typer.Exit(0 if passed else 1)
+        console.show_json(summary)
+    raise typer.Exit(0 if summary["passed"] else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,7 @@ class Wish:
 
     changes: tuple[str, ...]
     report: bool
+    against_clean: bool
     quiet: bool
 
     def command(self, scenario: str) -> str:
@@ -88,45 +98,60 @@ class Wish:
 
 
 def _run_one(scenario: str, wish: Wish, out: Path | None) -> dict[str, Any]:
+    from core.config import load_settings
     from seatrial.summary import table_of
 
-    summary = _play(scenario, wish, out)
+    settings = load_settings(scenario, assignments(wish.changes, "--set"))
+    compiling = _compile(settings, wish.quiet)
+    with console.progress_of(settings.name, quiet=wish.quiet) as progress:
+        summary = play(scenario, wish, out or next_folder(settings.name), compiling, progress)
     if not wish.quiet:
         console.show(*table_of(summary))
     return summary
 
 
-def _run_all(scenario: str | None, wish: Wish, out: Path | None) -> list[dict[str, Any]]:
-    """Every bundled scenario: one line for each that passes, the whole summary for each that does not."""
-    from core.config import bundled
-    from seatrial.summary import table_of, verdict
+def _run_all(scenario: str | None, wish: Wish, group: str | None, out: Path) -> NoReturn:
+    """Every bundled scenario, over all cores: a line for each, and the matrix of scenarios and invariants."""
+    from core.config import bundled, load_settings
+    from seatrial import library
 
     if scenario is not None:
         raise InputError("seatrial run", f"both {scenario} and --all are given", "Give one of them.")
-    summaries = []
-    for found in bundled():
-        summary = _play(found.name, wish, out / found.name if out is not None else None)
-        if not wish.quiet:
-            seconds = f"{summary['seconds']['total']:.1f} s"
-            console.show(f"{verdict(summary)}  {found.name:32}{seconds:>8}  {summary['out']}")
-            console.show(*([] if summary["passed"] else table_of(summary)))
-        summaries.append(summary)
-    return summaries
+    chosen = [found for found in bundled() if group in (None, found.group)]
+    if not chosen:
+        groups = ", ".join(dict.fromkeys(found.group for found in bundled()))
+        raise InputError(f"--group {group}", "there is no such group", f"Name one of {groups}.")
+    _compile(load_settings(chosen[0].name), wish.quiet)
+    passed = library.run_all(chosen, wish, out)
+    raise typer.Exit(0 if passed else 1)
 
 
-def _play(scenario: str, wish: Wish, out: Path | None) -> dict[str, Any]:
-    """Run one scenario into its folder, draw the report and sum it all up."""
+def play(
+    scenario: str, wish: Wish, out: Path, compiling: float = 0.0, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Run one scenario into its folder, with its clean twin if wished, draw the report and sum it all up."""
     began = time.perf_counter()
     from core.config import load_settings
     from core.runs import Run
     from seatrial.summary import summary_of
+    from sim import scenario as simulation
 
     settings = load_settings(scenario, assignments(wish.changes, "--set"))
-    compiling = _compile(settings, wish.quiet)
-    outcome = _simulate(settings, out or next_folder(settings.name), wish, wish.command(scenario))
-    page, drawing = _report(outcome.path) if wish.report else (None, 0.0)
+    outcome = simulation.run(settings, out, progress, wish.command(scenario))
+    clean = _clean_twin(settings, out) if wish.against_clean else None
+    page, drawing = _report(outcome.path, clean) if wish.report else (None, 0.0)
     seconds = {**outcome.run["wall_seconds"], "compile": compiling, "report": drawing}
-    return summary_of(Run.open(outcome.path), seconds | {"total": time.perf_counter() - began}, page)
+    total = {"total": compiling + time.perf_counter() - began}
+    return summary_of(Run.open(outcome.path), seconds | total, page, clean)
+
+
+def _clean_twin(settings: Settings, out: Path) -> Run:
+    """The same scenario without its faults, in the folder beside it."""
+    from core.runs import Run
+    from sim import scenario as simulation
+
+    calm = settings.model_copy(update={"faults": (), "expect": ()})
+    return Run.open(simulation.run(calm, out.with_name(f"{out.name}-clean")).path)
 
 
 def _compile(settings: Settings, quiet: bool) -> float:
@@ -141,19 +166,12 @@ def _compile(settings: Settings, quiet: bool) -> float:
     return time.perf_counter() - began
 
 
-def _simulate(settings: Settings, folder: Path, wish: Wish, repeat: str) -> Outcome:
-    from sim import scenario
-
-    with console.progress_of(settings.name, quiet=wish.quiet) as progress:
-        return scenario.run(settings, folder, progress, repeat)
-
-
-def _report(folder: Path) -> tuple[Path, float]:
+def _report(folder: Path, clean: Run | None) -> tuple[Path, float]:
     """The report of a run and the seconds it took."""
     began = time.perf_counter()
     from reports.scenario import write_report
 
-    return write_report(folder), time.perf_counter() - began
+    return write_report(folder, clean), time.perf_counter() - began
 
 
 def next_folder(name: str, below: Path = Path("runs")) -> Path:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from itertools import groupby
 
 from seatrial import console
 from seatrial.options import Json, examples
 
+INDENT = " " * 6
 EXAMPLES = examples("seatrial scenarios", "seatrial scenarios --json | jq -r '.scenarios[].name'")
 
 
@@ -20,12 +22,13 @@ def scenarios(as_json: Json = False) -> None:
 
     found = bundled()
     if as_json:
-        listed = [{"name": s.name, "proves": s.proves, "path": str(s.path)} for s in found]
+        listed = [{"group": s.group, "name": s.name, "proves": s.proves, "path": str(s.path)} for s in found]
         console.show_json({"scenarios": listed})
         return
-    width = max(len(scenario.name) for scenario in found) + 2
-    for scenario in found:
-        first = scenario.name.ljust(width)
-        console.show(
-            *textwrap.wrap(scenario.proves, console.WIDTH, initial_indent=first, subsequent_indent=" " * width)
-        )
+    for group, members in groupby(found, key=lambda scenario: scenario.group):
+        console.show(*([] if group == found[0].group else [""]), group)
+        for scenario in members:
+            console.show(f"  {scenario.name}")
+            console.show(
+                *textwrap.wrap(scenario.proves, console.WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
+            )

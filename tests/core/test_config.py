@@ -188,7 +188,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(InputError, match=r"^breakout-4: there is no bundled .* Did you mean breakout-4w\?"):
         load_settings("breakout-4")
-    with pytest.raises(InputError, match=r"The bundled ones are breakout-4w, .* A file is named by its path\."):
+    with pytest.raises(InputError, match=r"`seatrial scenarios` lists them\. A file is named by its path\."):
         load_settings("zzz")
 
 
@@ -204,8 +204,12 @@ def test_the_vocabulary_of_expectations_is_the_engines() -> None:
 
 def test_every_bundled_scenario_loads_by_its_name() -> None:
     found = bundled()
-    assert [scenario.name for scenario in found] == sorted(scenario.name for scenario in found)
-    assert {"breakout-4w", "mean-reversion-4w", "momentum-4w", "three-strategies-4w"} <= {s.name for s in found}
+    places = [(s.group != "strategies", s.group, s.name) for s in found]
+    assert places == sorted(places)
+    plain = [s.name for s in found if s.group == "strategies"]
+    assert plain == ["breakout-4w", "mean-reversion-4w", "momentum-4w", "three-strategies-4w"]
+    assert {s.group for s in found} == {"strategies", "broker", "data", "market", "operations", "risk"}
+    assert len({s.name for s in found}) == len(found), "a name alone must say which"
     for scenario in found:
         loaded = load_settings(scenario.name)
         assert loaded.name == scenario.name == scenario.path.stem

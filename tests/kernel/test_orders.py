@@ -152,9 +152,10 @@ def test_a_fill_completes_an_order_whose_cancel_is_pending(desk: Desk) -> None:
     assert desk.status(order) == OrderStatus.FILLED
 
 
-def test_a_cancel_refused_as_filled_asks_for_the_fill(desk: Desk) -> None:
+@pytest.mark.parametrize("reason", [RejectReason.ALREADY_FILLED, RejectReason.NOT_CANCELABLE])
+def test_a_cancel_refused_because_the_order_has_ended_asks_how(desk: Desk, reason: RejectReason) -> None:
     order = desk.enter()
-    step = desk.news(EventKind.CANCEL_REJECTED, order, code=RejectReason.ALREADY_FILLED)
+    step = desk.news(EventKind.CANCEL_REJECTED, order, code=reason)
     assert step.sent == [CommandKind.QUERY]
 
 

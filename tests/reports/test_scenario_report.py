@@ -224,7 +224,7 @@ def test_faults_say_how_soon_they_were_seen_and_overcome(make_run: Make) -> None
         start = int(book.time[60])
         fault = {
             "time": start,
-            "kind": "submit_answer_lost",
+            "kind": "answer_lost",
             "scope": '{"symbols": ["AAA"]}',
             "parameters": "{}",
         }
@@ -232,7 +232,8 @@ def test_faults_say_how_soon_they_were_seen_and_overcome(make_run: Make) -> None
         book.rows["faults"].append({**fault, **times, "fired": 2})
 
     text = page_of(make_run(plan_fault, signals=5)).text
-    assert 'submit answer lost {"symbols": ["AAA"]} 2 3 s not measured' in text
+    assert "answer lost AAA 2 3 s not measured" in text
+    assert "Not measured: run the scenario with --against-clean." in text
 
 
 def test_held_signals_are_those_that_a_limit_set_or_refused(facts: Facts) -> None:

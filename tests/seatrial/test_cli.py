@@ -152,14 +152,36 @@ def test_a_broken_invariant_is_exit_code_one_with_its_witness(place, monkeypatch
     assert re.search(r"BROKEN +\w+\s+broken at event \d+, 2025-11-1\d", done.stdout)
 
 
-def test_all_runs_every_bundled_scenario(place, invoke):
-    done = invoke("run", "--all", *THREE_DAYS, "--no-report", "--out", "every", "--json")
+def test_all_runs_every_scenario_of_a_group(place, invoke):
+    done = invoke("run", "--all", "--group", "strategies", *THREE_DAYS, "--no-report", "--out", "every", "--json")
     result = json.loads(done.stdout)
     ran = [summary["scenario"] for summary in result["runs"]]
     assert ran == sorted(path.stem for path in (ROOT / "scenarios").glob("*.toml"))
     assert result["passed"] == all(summary["passed"] for summary in result["runs"])
     assert done.exit_code == (0 if result["passed"] else 1)
-    assert sorted(path.name for path in Path("every").iterdir()) == ran
+    assert sorted(path.name for path in Path("every").iterdir()) == [*ran, "matrix.json"]
+    saved = json.loads(Path("every/matrix.json").read_text())
+    assert saved["matrix"]["strategies/breakout-4w"]["cash_ledger"] == "ok"
+
+
+@pytest.mark.timeout(600)
+def test_every_bundled_scenario_passes(place, invoke):
+    done = invoke("run", "--all", "--no-report", "--out", "library")
+    assert done.exit_code == 0, done.stdout
+    rows = [line for line in done.stdout.splitlines() if re.match(r"[a-z]+/[a-z0-9-]+ +[·X]+", line)]
+    assert len(rows) >= 34
+    assert not any("X" in row for row in rows)
+    assert "strategies/breakout-4w" in rows[0]
+
+
+def test_a_run_against_its_clean_twin_says_what_the_faults_cost(place, invoke):
+    done = invoke("run", "answer-lost", "--against-clean", "--out", "lost", "--json")
+    result = json.loads(done.stdout)
+    twin = json.loads(Path("lost-clean/run.json").read_text())
+    assert result["clean"]["final_equity"] == twin["equity"]
+    assert result["clean"]["cost"] == pytest.approx(twin["equity"] - result["final_equity"])
+    assert Path("lost-clean/faults.parquet").exists() is False or twin["counts"]["faults"] == 0
+    assert "Cost against the run without faults" in Path("lost/report.html").read_text()
 
 
 def test_an_interrupt_leaves_nothing_behind(tmp_path):
@@ -192,6 +214,8 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path):
         (["run", "breakout-4w", "--profile", "alpaca_papr"], "Did you mean"),
         (["run"], "seatrial scenarios"),
         (["run", "breakout-4w", "--all"], "Give one of them."),
+        (["run", "breakout-4w", "--group", "data"], "Add --all"),
+        (["run", "--all", "--group", "weather"], "strategies, broker, data, market, operations, risk"),
         (["run", "breakout-4w", "--seed", "one"], "--seed"),
         (["run", "breakout-4w", "--sed", "1"], "--seed"),
         (["rnu"], "Did you mean 'run'?"),

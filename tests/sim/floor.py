@@ -26,7 +26,7 @@ from core.kernel.records import EVENT, MAX_ORDERS
 from core.kernel.units import MINUTE, NANO, SECOND
 from core.settings.scenario import Settings
 from sim import messages, replay
-from sim.market import post_calendar
+from sim.market import NOTHING_LATE, post_calendar
 from sim.records import BAR, SIGNAL, Rule, Stand
 from sim.records import MINUTE as MINUTE_ROW
 from sim.setup import new_desk
@@ -262,7 +262,7 @@ class Floor:
         desk.log[0]["signal"] = 0
         records = (desk.state, desk.venue, desk.queue, desk.log)
         signals = np.zeros(0, SIGNAL)
-        done = replay.run_session(*records, rows, minutes, signals, 0, end + MINUTE)
+        done = replay.run_session(*records, rows, rows, NOTHING_LATE, minutes, signals, 0, end + MINUTE)
         assert done == -1, "more happened than the journal holds"
 
     def _read(self) -> None:

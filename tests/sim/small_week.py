@@ -20,8 +20,8 @@ from core.kernel.digest import state_digest
 from core.kernel.units import MINUTE, NANO
 from core.settings.scenario import Settings
 from sim import replay
-from sim.market import calendar_events, integer_bars, minute_grid, post_calendar
-from sim.records import LOG_EVENTS, LOG_ROWS, SIGNAL
+from sim.market import NOTHING_LATE, calendar_events, integer_bars, minute_grid, post_calendar
+from sim.records import HEADROOM, LOG_EVENTS, LOG_ROWS, SIGNAL
 from sim.setup import brief_venue, new_desk
 
 FIRST_DAY = 20_514  # 2026-03-02
@@ -154,7 +154,7 @@ class Week:
         brief_venue(desk.venue, block, np.full(len(SYMBOLS), NANO // 50, np.int64))
         post_calendar(desk.queue, calendar_events(block, self.settings.halts, day == 0))
         log["signal"] = 0
-        arrays = rows, minute_grid(block), signals(day)
+        arrays = rows, rows, NOTHING_LATE, minute_grid(block), signals(day)
         done, end = 0, int(block.session["post"]) + MINUTE
         while done >= 0:
             self._empty()
@@ -168,14 +168,14 @@ class Week:
         """Start the journal's tables anew, or so near their end that the first row asks for emptying."""
         for name in TABLES:
             size = SIZES.get(name, LOG_ROWS)
-            margin = replay.HEADROOM * (4 if name in SIZES else 1)
+            margin = HEADROOM * (4 if name in SIZES else 1)
             self.desk.log[0][f"{name}_n"] = size - margin if self.flush_often else 0
 
     def _take(self) -> None:
         log = self.desk.log[0]
         for name in TABLES:
             size = SIZES.get(name, LOG_ROWS)
-            margin = replay.HEADROOM * (4 if name in SIZES else 1)
+            margin = HEADROOM * (4 if name in SIZES else 1)
             first = size - margin if self.flush_often else 0
             self._parts[name].append(log[name][first : log[f"{name}_n"]].copy())
         self.flushes += 1

@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
 from core.run_schema import TABLES
 from core.settings.expect import EVENTS, METRICS, MetricExpectation, PatternExpectation
@@ -64,10 +65,10 @@ RUN = {
 }
 BOOK = Book(
     equity=[
-        equity(0, 1000, drawdown=0.0),
-        equity(1, 1010, drawdown=0.0, gross=Decimal(505)),
-        equity(2, 980, drawdown=0.0297, gross=Decimal(735)),
-        equity(3, 990, drawdown=0.0198, day_start_equity=Decimal(1100)),
+        equity(0, 1000, drawdown=0.0, mode="normal"),
+        equity(1, 1010, drawdown=0.0, gross=Decimal(505), mode="normal"),
+        equity(2, 980, drawdown=0.0297, gross=Decimal(735), mode="data_degraded"),
+        equity(3, 990, drawdown=0.0198, day_start_equity=Decimal(1100), mode="normal"),
     ],
     orders=[
         order("a"),
@@ -83,6 +84,8 @@ BOOK = Book(
         {"client_order_id": "d"},
     ],
     decisions=[{"verdict": "approved"}, {"verdict": "refused"}, {"verdict": "refused"}],
+    risk_events=[{"kind": "overfill", "severity": "critical"}, {"kind": "halt", "severity": "warning"}],
+    faults=[{"kind": "gap", "fired": 3}, {"kind": "slow", "fired": 2}],
 )
 
 MEASURED = {
@@ -98,6 +101,10 @@ MEASURED = {
     "unknown_orders": 2,
     "open_positions": 2,
     "ambiguous_share": 0.25,
+    "critical_events": 1,
+    "degraded_minutes": 1,
+    "normal_at_end": 1,
+    "faults_fired": 5,
 }
 
 
@@ -255,3 +262,77 @@ def test_an_event_is_found_by_its_own_column_and_rows() -> None:
     assert judge(pattern(never="order_expired"), entry, leave)[0]
     assert not judge(pattern(never="late_fill"), notes=[note(3, "late_fill")])[0]
     assert judge(pattern(never="overfill"), notes=[note(3, "late_fill")])[0]
+
+
+# After something
+
+
+def storm(minute: float, *, until: float | None = None, kind: str = "outage") -> dict[str, Any]:
+    """A fault whose first effect is at a minute."""
+    ends = None if until is None else START + round(until * MINUTE)
+    return {"kind": kind, "time": START, "first_effect": START + round(minute * MINUTE), "until": ends, "fired": 1}
+
+
+def after(expected: PatternExpectation, *orders: dict[str, Any], **tables: list[dict[str, Any]]) -> dict[str, Any]:
+    rows = [order(str(i), **columns) for i, columns in enumerate(orders)]
+    [verdict] = evaluate([expected], RUN, Book(equity=BOOK_EQUITY, orders=rows, **tables))
+    return verdict
+
+
+def sent(minute: float) -> dict[str, Any]:
+    return {"submitted_at": START + round(minute * MINUTE)}
+
+
+BOOK_EQUITY = [equity(minute, 1000) for minute in range(60)]
+ANSWER = {"must": "order_submitted", "after": "fault outage", "within": "5m"}
+
+
+@pytest.mark.parametrize(("minute", "ok"), [(9.9, False), (10, True), (15, True), (15.1, False)])
+def test_must_after_a_fault_counts_from_its_first_effect(minute: float, ok: bool) -> None:
+    assert after(pattern(**ANSWER), sent(minute), faults=[storm(10)])["ok"] is ok
+
+
+def test_must_after_what_never_happened_is_not_met() -> None:
+    verdict = after(pattern(**ANSWER), sent(10), faults=[storm(10, kind="slow")])
+    assert (verdict["ok"], verdict["measured"]) == (False, "there was no fault outage")
+
+
+def test_the_end_of_a_fault_and_an_event_begin_spans_too() -> None:
+    calm = pattern(never="order_submitted", after="end of outage", within="5m")
+    assert not after(calm, sent(21), faults=[storm(10, until=20)])["ok"]
+    assert after(calm, sent(26), faults=[storm(10, until=20)])["ok"]
+    told = pattern(must="order_submitted", after="stale_data", within="5m")
+    notes = [note(5, "stale_data"), note(30, "stale_data")]
+    assert after(told, sent(7), sent(33), risk_events=notes)["ok"]
+    assert not after(told, sent(7), risk_events=notes)["ok"]
+
+
+def test_what_is_not_met_names_the_last_event_before_its_witness() -> None:
+    events = [{"sequence": n, "t_visible": START + minute * MINUTE} for n, minute in ((7, 1), (8, 20), (9, 40))]
+    verdict = after(pattern(never="order_submitted"), sent(21), events=events)
+    assert (verdict["ok"], verdict["event"]) == (False, 8)
+
+
+def test_a_metric_may_be_kept_to_a_window() -> None:
+    late = {"from": "2026-03-02T14:32:00+00:00", "to": "2026-03-02T14:33:00+00:00"}
+    [verdict] = evaluate([metric("max_drawdown", at_most=0.01, **late)], RUN, BOOK)
+    assert (verdict["ok"], verdict["measured"]) == (False, 0.0297)
+    assert verdict["text"].endswith("from 2026-03-02T14:32:00+00:00 to 2026-03-02T14:33:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({"must": "fill", "after": "fault weather"}, "nothing that happens"),
+        ({"must": "fill", "after": "outage"}, "nothing that happens"),
+        ({"must": "fill", "after": "fault outage", "while": "mode == normal"}, "stands beside while"),
+    ],
+)
+def test_what_comes_after_must_be_something_that_happens(keys: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        pattern(**keys)
+
+
+def test_a_number_of_the_end_has_no_window() -> None:
+    with pytest.raises(ValidationError, match="about the whole run"):
+        metric("final_equity", at_least=1, **{"from": "2026-03-02T14:32:00+00:00"})

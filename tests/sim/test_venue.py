@@ -285,11 +285,13 @@ def test_a_query_about_a_stop_that_rests_on_its_collar() -> None:
     assert [news.kind for news in floor.news if news.sent == 100] == [EventKind.ORDER_TRIGGERED]
 
 
-def test_a_query_tells_the_last_execution_again() -> None:
+def test_a_query_tells_every_execution_again() -> None:
     floor = Floor(participation=0.1).day([flat(100, 50), flat(101, 50)], [buy(10), query(1, at=5), query(1, at=100)])
     first, second = floor.fills
-    again = [(news.sent, news.kind, news.execution, news.qty) for news in floor.news if news.sent in (5, 100)]
-    assert again == [(5, FILL, first.execution, 5), (5, WORKING, 0, 10), (100, FILL, second.execution, 5)]
+    again = [(news.heard, news.kind, news.execution, news.qty) for news in floor.news if news.heard in (5, 100)]
+    at_first = [(5, FILL, first.execution, 5), (5, WORKING, 0, 10)]
+    assert again == [*at_first, (100, FILL, first.execution, 5), (100, FILL, second.execution, 5)]
+    assert [news.sent for news in floor.news if news.execution == first.execution] == [0, 0, 0], "when it happened"
 
 
 def test_a_probe_is_answered_for_its_lane() -> None:

@@ -12,6 +12,12 @@ from tests.twin.orders import IN_FLIGHT, Order
 if TYPE_CHECKING:
     from tests.twin.world import World
 
+CANCEL_REASONS = (
+    RejectReason.ALREADY_FILLED,
+    RejectReason.NOT_FOUND,
+    RejectReason.NOT_CANCELABLE,
+    RejectReason.OTHER,
+)
 NEWS = [kind for kind in EventKind if EventKind.ORDER_ACCEPTED <= kind <= EventKind.ORDER_UNRECOGNISED]
 
 
@@ -43,8 +49,7 @@ class Broker:
         if roll < 0.8:
             return EventKind.ORDER_PENDING_CANCEL, news
         if roll < 0.9:
-            reason = self.rng.choice((RejectReason.ALREADY_FILLED, RejectReason.NOT_FOUND, RejectReason.OTHER))
-            return EventKind.CANCEL_REJECTED, news | {"code": int(reason)}
+            return EventKind.CANCEL_REJECTED, news | {"code": int(self.rng.choice(CANCEL_REASONS))}
         return self._fill(order)
 
     def _answer_submit(self: World, order: Order):

@@ -264,7 +264,7 @@ class Reports:
         if alive:
             self._hold_legs(order, stock)
         elif event.kind == EventKind.CANCEL_REJECTED:
-            if event.code == RejectReason.ALREADY_FILLED:
+            if event.code in (RejectReason.ALREADY_FILLED, RejectReason.NOT_CANCELABLE):
                 self.command(CommandKind.QUERY, order)
             elif event.code == RejectReason.NOT_FOUND:
                 self.reconcile()

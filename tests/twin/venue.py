@@ -350,9 +350,10 @@ class TwinVenue:
         self.executions.append(Execution(order.number, self.now, qty, price, fee, int(rule), ambiguous))
         order.filled += qty
         order.fills += 1
-        order.retry, order.last = self.now + SECOND, (qty, price, fee)
+        order.retry = self.now + SECOND
+        order.executions.append((self.now, qty, price, fee, order.filled))
         self.books.trade(order.side, qty, price, fee)
-        self.wire.executed(self.now, order)
+        self.wire.executed(self.now, order, order.fills - 1)
         if self.path is not None:
             self.path.room -= qty
         sibling = self.orders.get(order.sibling)

@@ -50,13 +50,13 @@ class Wire:
         wait = self._delay(self.rules.ack_latency, order.intent, order.leg, 16 * kind + order.fills)
         self._say(now, wait, kind=kind, order=order.number, intent=order.intent, code=code, qty=order.qty)
 
-    def executed(self, now: int, order: Order) -> None:
-        """An order's last execution."""
+    def executed(self, now: int, order: Order, which: int) -> None:
+        """One of an order's executions, counted from 0."""
         wait = self._delay(self.rules.fill_latency, order.intent, order.leg, 7 + order.fills)
-        qty, price, fee = order.last
-        who = mixed(self.rules.seed, mixed(order.intent, order.leg), order.fills - 1, order.number) & POSITIVE
-        about = {"order": order.number, "intent": order.intent, "execution": who, "cum_qty": order.filled}
-        self._say(now, wait, kind=EventKind.FILL, qty=qty, price=price, amount=fee, **about)
+        when, qty, price, fee, filled = order.executions[which]
+        who = mixed(self.rules.seed, mixed(order.intent, order.leg), which, order.number) & POSITIVE
+        about = {"order": order.number, "intent": order.intent, "execution": who, "cum_qty": filled}
+        self._say(now, wait, kind=EventKind.FILL, t_market=when, qty=qty, price=price, amount=fee, **about)
 
     def refuse_cancel(self, now: int, command: Any, order: Order | None) -> None:
         """There is nothing to cancel, and why."""
@@ -68,13 +68,13 @@ class Wire:
         self._say(now, wait, kind=EventKind.CANCEL_REJECTED, order=number, intent=intent, code=why)
 
     def answer(self, now: int, command: Any, order: Order | None) -> None:
-        """What a query is told: the last execution, and how an order stands that is not filled."""
+        """What a query is told: every execution, and how an order stands that is not filled."""
         if order is None:
             wait = self._delay(self.rules.ack_latency, int(command["intent"]), int(command["leg"]), 1)
             self._say(now, wait, kind=EventKind.ORDER_NOT_FOUND, order=int(command["order"]))
             return
-        if order.fills:
-            self.executed(now, order)
+        for which in range(order.fills):
+            self.executed(now, order, which)
         if order.state != "filled":
             self.tell(now, order, STANDING[order.state], order.reason or 0)
 

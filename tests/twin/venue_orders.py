@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -43,7 +43,7 @@ class Order:
     retry: int = 0
     triggered: int = 0
     ended: int = 0
-    last: tuple[int, int, int] = (0, 0, 0)  # quantity, price and fee of the last execution
+    executions: list[tuple[int, ...]] = field(default_factory=list)  # time, quantity, price, fee, filled after it
     reason: RejectReason | None = None
 
     @property

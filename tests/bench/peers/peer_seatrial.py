@@ -43,7 +43,9 @@ class Workload:
     def sessions(self) -> list[Session]:
         """The strategy's signals beside the bars, session by session."""
         reader = SignalReader(self.strategies, [np.ones(len(self.symbols), np.bool_)])
-        return [Session(*grid, reader.read(b.bars)) for grid, b in zip(self.grids, self.blocks, strict=True)]
+        return [
+            Session.heard_in_full(*grid, reader.read(b.bars)) for grid, b in zip(self.grids, self.blocks, strict=True)
+        ]
 
     def desk(self) -> Desk:
         """Fresh records."""
@@ -58,7 +60,7 @@ class Workload:
             log["signal"] = 0
             done, end = 0, int(block.session["post"]) + SETTLE
             while done >= 0:
-                arrays = (session.bars, session.minutes, session.signals)
+                arrays = (session.bars, session.feed, session.late, session.minutes, session.signals)
                 done = replay.run_session(desk.state, desk.venue, desk.queue, desk.log, *arrays, done, end)
                 fills += int(log["fills_n"])
                 for counter in COUNTERS:

@@ -236,9 +236,9 @@ BAD = [
     ),
     (
         '[[faults]]\nkind = "feed_down"',
-        "faults",
-        "not supported by this version",
-        "Remove every [[faults]] entry",
+        "[[faults]] no. 1: kind",
+        "says neither at nor every",
+        "Add at, a date and time with offset, or every",
     ),
 ]
 
