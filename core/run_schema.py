@@ -163,7 +163,7 @@ mid_arrival      money   mid price when the order reached the venue
 mid_decision     money   mid price at the decision
 half_spread      money   half-spread of the market at the fill, dollars a share; 0 in an auction
 slippage         money   dollars a share by which the price was worse than the rule's raw price, 0 or more; 0 for limits
-rule             name    open, path, limit_touch, limit_improved, stop, stop_gap, auction, nbbo
+rule             name    open, path, limit_touch, limit_improved, stop, stop_gap, auction, nbbo, fault
 ambiguous        flag    one bar reached both the stop and the target: the order of events is not known
 synthetic        flag    booked by reconciliation, not by an execution report
 """

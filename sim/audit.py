@@ -1,10 +1,11 @@
-"""The venue's promises, looked at from outside: no fill that the market could not have given (semantics C14.2, C14.3).
+"""The venue's promises, looked at from outside: no fill that the market could not have given.
 
 The compiled venue decides where and at what price an order fills. Here the journal's fills are held against the bars
 that it had, once more and by other means, whenever the journal is emptied:
 
     fill_in_market   within its minute, on a bar with volume, at a price before costs that lies in the bar's range, or
-                     in the middle of its quote; auctions apart, which have prints of their own
+                     in the middle of its quote; auctions apart, which have prints of their own, and what a fault
+                     filled against the market
     limit_kept       never worse than the order's limit
     participation    all fills of a symbol in a minute take at most the venue's share of its volume
 """
@@ -39,7 +40,8 @@ def audit(fills: np.ndarray, bars: np.ndarray, starts: npt.NDArray[np.int64], ve
     orders = venue["orders"][fills["order"] % MAX_ORDERS]
     limit = np.where(orders["id"] == fills["order"], orders["limit"], 0)
     broken = {
-        "fill_in_market": ~(known & in_range & (bar["volume"] > 0) & (late >= 0) & (late <= MINUTE)),
+        "fill_in_market": (fills["rule"] != Rule.FAULT)
+        & ~(known & in_range & (bar["volume"] > 0) & (late >= 0) & (late <= MINUTE)),
         "limit_kept": (limit > 0) & (side * (fills["price"] - limit) > 0),
         "participation": _beyond(fills, bar["volume"], int(venue["profile"]["participation"])),
     }

@@ -1,4 +1,4 @@
-"""Reconciliation: our books against the broker's, in the order of semantics C4, and the host that asks for it.
+"""Reconciliation: our books against the broker's, and the host that asks for it.
 
     fetch   executions that we have not applied, then orders that stand elsewhere than we think
     wait    until that has been told

@@ -54,6 +54,7 @@ class Rule(IntEnum):
     STOP_GAP = 5
     AUCTION = 6
     NBBO = 7
+    FAULT = 8  # the market would not have filled it: a fault of the scenario did
 
 
 class Stand(IntEnum):

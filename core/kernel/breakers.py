@@ -1,4 +1,4 @@
-"""Circuit breakers, one a lane to the broker (semantics C5).
+"""Circuit breakers, one a lane to the broker.
 
     CLOSED --failures, failure share, slowness, silence--> OPEN --probes good, stream up, reconciled--> READY
     READY --operator resets--> HALF_OPEN --n orders acknowledged--> CLOSED;   HALF_OPEN --any failure--> OPEN

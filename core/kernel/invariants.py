@@ -1,4 +1,4 @@
-"""What must hold after every event (semantics C14; docs/invariants.md has the table).
+"""What must hold after every event (docs/invariants.md has the table).
 
 `guard` looks at what the event touched: the symbol and order it was about, the commands it led to, the account's
 running totals, and at each timer the clocks of all trades. `check` rebuilds every total from nothing; it runs at each

@@ -84,7 +84,7 @@ class CommandKind(IntEnum):
 
 
 class OrderStatus(IntEnum):
-    """Semantics C1; the quantity ledger lives beside it and never follows it."""
+    """The quantity ledger lives beside it and never follows it."""
 
     NONE = 0
     INITIALIZED = 1

@@ -1,4 +1,4 @@
-"""Dated margin regimes and buying power (semantics C10, C11).
+"""Dated margin regimes and buying power.
 
 `none`             a cash account: buying power is *settled* cash. A sale settles a session later (T+1); until then its
                    proceeds could buy, but what they bought could not be sold again without a good-faith violation,

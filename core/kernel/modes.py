@@ -1,6 +1,6 @@
 """Safe modes: independent conditions, each with its own way in and out; the strictest one in force decides.
 
-Loss limits (semantics C9) work on unit value, equity per unit of capital, so that deposits are no performance.
+Loss limits work on unit value, equity per unit of capital, so that deposits are no performance.
 `drawdown` is measured from a high-water mark that session closes raise (one bad print cannot set a false high);
 `daily loss` from the previous session's close, `weekly loss` from the close five sessions back. A limit is breached
 when two of three timers in a row see it, or at once when it is passed by a fifth: that is no flicker any more.

@@ -17,7 +17,7 @@ LEAST_VALUE = NANO // 1000  # of a unit of capital: what is added to a ruined ac
 
 @kernel
 def maintenance(st: State, qty: int, mark: int) -> int:
-    """Overnight maintenance requirement in micros (Alpaca's table: semantics C11)."""
+    """Overnight maintenance requirement in micros (Alpaca's table)."""
     if qty == 0:
         return 0
     if qty > 0:

@@ -1,4 +1,4 @@
-"""Reconciliation with the broker as the engine sees it (semantics C4).
+"""Reconciliation with the broker as the engine sees it.
 
 The engine asks, its host compares orders, executions, positions and cash, and answers symbol by symbol. Nothing opens
 until it has ended. A difference stops its symbol until the operator has chosen; one of equity halts. An answer that

@@ -1,4 +1,4 @@
-"""The risk agent's checks (semantics C7): every one is evaluated, every refusal kept, each with its use of a limit.
+"""The risk agent's checks: every one is evaluated, every refusal kept, each with its use of a limit.
 
 Sizing has already cut the quantity to the caps. The checks look at the order that would really be sent. They are
 grouped by what they look at: the state of the run, the symbol, the order's price and size, exposure, margin, losses,

@@ -1,6 +1,6 @@
 """How many shares a signal is worth: fractional Kelly, cut by what we do not know and by what we may not do.
 
-In this order, and with every factor recorded (semantics C8):
+In this order, and with every factor recorded:
 
     f*  = p/a - (1-p)/b           loss a and gain b as fractions of price, net of cost and expected gap
     f1  = f* x shrinkage x c      s = e2/(e2 + (b'+1)2 var), e = (b'+1)p - 1, b' = b/a, var = p(1-p)/n  (Baker & McHale)

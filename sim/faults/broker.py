@@ -19,7 +19,7 @@ from sim.latency import identity
 from sim.matching import book_execution, execute, journal, refresh
 from sim.orders import buying_power
 from sim.records import FaultKind, Mark, Rule, Stand
-from sim.types import Fault, Log, Queue, Venue
+from sim.types import Fault, Log, Queue, Venue, VenueOrder, VenueSymbol
 
 BACK_AFTER = SECOND  # how soon the stream is back after an account reset
 
@@ -37,8 +37,8 @@ def race(v: Venue, q: Queue, log: Log, c: Command) -> None:
         if o.stand != Stand.WORKING or not _trading(v, o.symbol):
             continue
         if strikes(f, o.symbol, identity(c.intent, c.leg), c.created, v.now):
-            price = current_price(v, vs)
-            execute(v, q, log, vs, o, o.qty - o.filled, price, price, Rule.PATH.value, 0)
+            price = _price(v, vs, o)
+            execute(v, q, log, vs, o, o.qty - o.filled, price, price, Rule.FAULT.value, 0)
             refresh(v, vs)
 
 
@@ -47,6 +47,15 @@ def _trading(v: Venue, symbol: int) -> bool:
     """Whether somebody could have traded in the symbol just now."""
     vs = v.symbol[symbol]
     return v.phase == Phase.REGULAR and vs.halted == 0 and vs.bar.volume > 0
+
+
+@kernel
+def _price(v: Venue, vs: VenueSymbol, o: VenueOrder) -> int:
+    """What an order gets that should not have filled: the market's price, and never worse than its limit."""
+    price = current_price(v, vs)
+    if o.limit > 0 and o.side * (price - o.limit) > 0:
+        return o.limit
+    return price
 
 
 @kernel
@@ -60,10 +69,10 @@ def fill_late(v: Venue, q: Queue, log: Log, c: Command, f: Fault) -> None:
     if qty <= 0 or not strikes(f, o.symbol, identity(c.intent, c.leg), c.created, v.now):
         return
     vs = v.symbol[o.symbol]
-    price = current_price(v, vs)
+    price = _price(v, vs, o)
     vs.told = max(vs.told, v.now + f.b)
     slot = book_execution(v, q, vs, o, qty, price)
-    journal(v, log, vs, o, q.events[slot], price, Rule.PATH.value, 0)
+    journal(v, log, vs, o, q.events[slot], price, Rule.FAULT.value, 0)
 
 
 @kernel
@@ -76,7 +85,7 @@ def overfill(v: Venue, q: Queue, log: Log, e: Event, f: Fault) -> None:
     if extra > 0 and strikes(f, o.symbol, identity(o.intent, o.leg), e.execution, v.now):
         vs = v.symbol[o.symbol]
         slot = book_execution(v, q, vs, o, extra, e.price)
-        journal(v, log, vs, o, q.events[slot], e.price, Rule.PATH.value, 0)
+        journal(v, log, vs, o, q.events[slot], e.price, Rule.FAULT.value, 0)
 
 
 @kernel

@@ -1,6 +1,6 @@
 """Requests under faults: what becomes of a command on its way to the broker, and what we hear of it.
 
-A live adapter turns the outcome of each request into events; here that happens for a simulated one (semantics C1):
+A live adapter turns the outcome of each request into events; here that happens for a simulated one:
 
     accepted, refused        LANE_OK with the time that it took, beside the broker's own answer
     timeout, 5xx, cut        LANE_FAILED, and for a submit SUBMIT_AMBIGUOUS: it may have arrived

@@ -1,4 +1,4 @@
-"""Entry, stop and target as a group (semantics C2): what protects a position, and what when nothing does."""
+"""Entry, stop and target as a group: what protects a position, and what when nothing does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Circuit breakers (semantics C5): what trips them, how they wait, and that only a person closes them."""
+"""Circuit breakers: what trips them, how they wait, and that only a person closes them."""
 
 from __future__ import annotations
 

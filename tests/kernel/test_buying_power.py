@@ -1,4 +1,4 @@
-"""Buying power and maintenance (semantics C11), by regime, multiplier and price."""
+"""Buying power and maintenance, by regime, multiplier and price."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Executions (semantics C1): each booked once, whatever the delivery, and taken back when the broker says so."""
+"""Executions: each booked once, whatever the delivery, and taken back when the broker says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exit plan (semantics C6): a position gets out, whatever stands in the way."""
+"""The exit plan: a position gets out, whatever stands in the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data that cannot be believed (semantics C6): by symbol and as a whole, confirmed, labelled, and left after a dwell."""
+"""Data that cannot be believed: by symbol and as a whole, confirmed, labelled, and left after a dwell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invariants (semantics C14): each holds in ordinary life, and each is seen when it is broken.
+"""Invariants: each holds in ordinary life, and each is seen when it is broken.
 
 A case brings a desk to some point, then does to its state what a defect would do, and lets the guard look at the
 last event again.

@@ -1,4 +1,4 @@
-"""Voids and corrections (semantics C1.6): the position as if the false execution had never been told."""
+"""Voids and corrections: the position as if the false execution had never been told."""
 
 from __future__ import annotations
 

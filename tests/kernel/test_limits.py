@@ -1,4 +1,4 @@
-"""Loss limits (semantics C9): what counts, when it counts, and the way back."""
+"""Loss limits: what counts, when it counts, and the way back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Margin regimes (semantics C10), against the regulator's and the broker's own examples."""
+"""Margin regimes, against the regulator's and the broker's own examples."""
 
 from __future__ import annotations
 

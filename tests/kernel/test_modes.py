@@ -1,4 +1,4 @@
-"""Feeds, marks and safe modes (semantics C6): what each lets pass, and how it is left."""
+"""Feeds, marks and safe modes: what each lets pass, and how it is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Life cycles of orders (semantics C1): two ledgers, and news that comes late, wrong or not at all."""
+"""Life cycles of orders: two ledgers, and news that comes late, wrong or not at all."""
 
 from __future__ import annotations
 

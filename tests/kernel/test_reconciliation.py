@@ -1,4 +1,4 @@
-"""Reconciliation (semantics C4): asked for, asked for again, and in the end the operator's case."""
+"""Reconciliation: asked for, asked for again, and in the end the operator's case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of the risk agent (semantics C7): one small situation for each refusal, and what a decision keeps."""
+"""The checks of the risk agent: one small situation for each refusal, and what a decision keeps."""
 
 from __future__ import annotations
 

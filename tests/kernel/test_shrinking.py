@@ -1,4 +1,4 @@
-"""A leg is never larger than its position for long (semantics C1, C4.8)."""
+"""A leg is never larger than its position for long."""
 
 from __future__ import annotations
 

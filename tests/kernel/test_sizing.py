@@ -1,4 +1,4 @@
-"""How many shares a signal is worth (semantics C8): every factor worked by hand, every cap binding in turn."""
+"""How many shares a signal is worth: every factor worked by hand, every cap binding in turn."""
 
 from __future__ import annotations
 

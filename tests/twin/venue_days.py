@@ -47,7 +47,7 @@ REASONED = {EventKind.ORDER_REJECTED, EventKind.CANCEL_REJECTED}
 GROUPS = {CommandKind.SUBMIT, CommandKind.SUBMIT_BRACKET, CommandKind.SUBMIT_OCO}
 Marks = set[tuple[Any, ...]]
 EVERYTHING: Marks = (
-    {("rule", rule) for rule in Rule}
+    {("rule", rule) for rule in Rule if rule is not Rule.FAULT}
     | {("end", end) for end in ENDS}
     | {("said", kind) for kind in SAID}
     | {("reason", reason) for reason in RejectReason if reason not in NEVER_SAID}
