@@ -29,6 +29,7 @@ from core.kernel.kinds import (
 from core.kernel.orders import allocate, cancel, find, live, move
 from core.kernel.outputs import command, note
 from core.kernel.positions import reserve
+from core.kernel.records import MAX_ORDERS
 from core.kernel.types import Decision, Order, State, Symbol
 from core.kernel.units import MICRO, PENNY, SECOND, tick_down, tick_up
 
@@ -75,6 +76,20 @@ def _order(st: State, symbol: int, role: int, type_: int, side: int, qty: int, c
     o.stop = 0
     move(st, o, OrderStatus.SUBMITTED)
     return slot
+
+
+@kernel
+def next_leg(st: State, last: Order) -> int:
+    """A leg number that no order of `last`'s intent has, now that the trade it belonged to is taken up again.
+
+    Orders of that trade that the table has let go are older than `last`, and so are their numbers.
+    """
+    leg = last.leg
+    for slot in range(MAX_ORDERS):
+        o = st.orders[slot]
+        if o.intent == last.intent and o.status != OrderStatus.NONE:
+            leg = max(leg, o.leg)
+    return leg + 1
 
 
 @kernel

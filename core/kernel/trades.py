@@ -37,6 +37,7 @@ def settle_trade(st: State, o: Order) -> None:
         # shares came after the trade had been closed: there is no plan for them, so they go
         sym.entry = o.id
         sym.intent = o.intent
+        sym.exit_leg = brackets.next_leg(st, o)
         sym.strategy = o.strategy
         exits.begin_exit(st, o.symbol, Cause.PROTECTION)
         return

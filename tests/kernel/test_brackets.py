@@ -143,6 +143,24 @@ def test_a_partial_entry_is_cut_off_and_protected_by_an_oco(desk: Desk) -> None:
     assert desk.symbol().unprotected_time == 60 * 40
 
 
+def test_the_exit_after_a_late_fill_has_a_number_that_its_trade_has_not_used(desk: Desk) -> None:
+    """Else the broker would know its client order id already, and refuse it."""
+    first = partly_filled(desk)
+    desk.timer(60)
+    desk.canceled(first.entry, first.target_order)
+    oco = desk.canceled(first.stop_order).command
+    desk.accepted(oco.order)
+    desk.fill(oco.order, 40, price=101.5)
+    desk.canceled(oco.stop_order)
+    second = desk.hold()
+    desk.fill(second.target, second.qty, price=101.5)
+    desk.canceled(second.stop)
+    assert desk.shares == 0
+    late = desk.fill(first.entry, 60).command
+    assert (late.intent, late.qty) == (oco.intent, 60 * MICRO)
+    assert late.leg > max(oco.leg, desk.order(oco.stop_order).leg)
+
+
 def test_an_entry_that_fills_while_its_cancel_travels_stays_in_its_bracket(desk: Desk) -> None:
     trade = partly_filled(desk)
     desk.timer(60)

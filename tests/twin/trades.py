@@ -189,6 +189,7 @@ class Trades:
             self.finish(stock)
         elif not stock.entry:
             stock.entry, stock.intent, stock.strategy = order.id, order.intent, order.strategy
+            stock.exit_leg = 1 + max(other.leg for other in self.orders.values() if other.intent == order.intent)
             self.begin_exit(stock, Cause.PROTECTION)
         elif order.status == OrderStatus.REJECTED and order.cause == Cause.PROTECTION:
             self.begin_exit(stock, Cause.PROTECTION)
