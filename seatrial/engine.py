@@ -13,7 +13,7 @@ from core.kernel.compiled import CACHE
 if TYPE_CHECKING:
     from core.config import Settings
 
-COMPILING = "compiling the engine (first run after an install or update, a minute or two)…"
+COMPILING = "compiling the engine (first run after an install or update, up to a minute)…"
 LOOP = "replay.run_session-*.nbc"  # numba's name for the machine code of the compiled loop
 
 

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 
+from core.kernel.linking import PartCompiler, WholeCompiler
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,19 +48,15 @@ if numba.config.DISABLE_JIT:
     np.seterr(over="ignore")  # hashing relies on wrapping multiplication, as compiled code does it
 
 
-def warm() -> bool:
-    """Whether an earlier run has left compiled kernels for exactly these sources."""
-    return CACHE.is_dir() and any(CACHE.rglob("*.nbc"))
-
-
 def kernel(function: F) -> F:
-    """Compile for callers that are themselves compiled: no wrappers for Python and no cache file of its own.
+    """Compile for callers that are themselves compiled; a call from Python raises TypeError.
 
     Nopython mode, without fastmath and without parallel reductions.
     """
-    return numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    options = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return numba.njit(pipeline_class=PartCompiler, **options)(function)
 
 
 def entry(function: F) -> F:
     """Compile a kernel that Python calls: cached on disk with everything it calls."""
-    return numba.njit(nogil=True, cache=True)(function)
+    return numba.njit(pipeline_class=WholeCompiler, nogil=True, cache=True)(function)

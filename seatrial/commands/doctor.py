@@ -110,7 +110,7 @@ def _kernels() -> Answer:
     problem = _unwritable(CACHE)
     if problem:
         return Answer("engine", "warn", f"{CACHE} cannot be written ({problem}): every run will compile anew")
-    return Answer("engine", "warn", f"not compiled yet: the first run takes a minute or two more; into {CACHE}")
+    return Answer("engine", "warn", f"not compiled yet: the first run takes up to a minute more; into {CACHE}")
 
 
 def _data() -> Answer:
