@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
-from sqlalchemy import Connection
-
 from core.kernel.kinds import EventKind
 from live.events import Incoming
+from live.store.database import Transaction
 from live.store.inbox import Claim, Known, claim, free_place
 
 CONTRADICTION = 1  # code of the quarantine
 
 
-def admit(connection: Connection, run: int, events: Sequence[Incoming]) -> list[Incoming]:
+def admit(connection: Transaction, run: int, events: Sequence[Incoming]) -> list[Incoming]:
     """The events that the engine is to see, in their order, inside the transaction that is open."""
     named = [event for event in events if event.identity is not None]
     if not named:

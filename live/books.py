@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,15 @@ _CHECKS = _place("decision", "checks")
 _ORDER_ID = _place("orders", "id")
 _ORDER_FILLED = _place("orders", "filled")
 _ORDER_WORDS = ORDER.itemsize // 8
+
+
+class Before(NamedTuple):
+    """What a step may change and its rows need from before: micros, and executions in suspense."""
+
+    cash: int
+    suspense: int
+    day_start_equity: int
+    held: int  # of the event's symbol, absolute
 
 
 class Books:
@@ -109,6 +119,33 @@ class Books:
         """The breaker of each lane, in the order of the lanes."""
         names = LANE.names or ()
         return [dict(zip(names, row, strict=True)) for row in self.state["lanes"][0].tolist()]
+
+    def before(self, symbol: int) -> Before:
+        """To be asked before a step; `symbol` is the event's, or -1."""
+        held = abs(int(self.state["symbols"][0, symbol]["qty"])) if symbol >= 0 else 0
+        return Before(self.account("cash"), self.account("suspense"), self.account("day_start_equity"), held)
+
+    def booked(self, before: Before) -> bool:
+        """Whether the step booked an execution: every one moves cash, or goes to suspense."""
+        return (self.account("cash"), self.account("suspense")) != before[:2]
+
+    def exit_decision(self, event: np.void, held: int) -> np.void:
+        """A DECISION for an exit that a strategy asked for: it is never sized, never refused, and not the engine's to
+        record. `event` is the EXIT_SIGNAL, `held` the quantity before it, micro-shares."""
+        record = np.zeros(1, DECISION)[0]
+        symbol = self.state["symbols"][0, int(event["symbol"])]
+        for name in ("intent", "strategy", "symbol"):
+            record[name] = event[name]
+        record["time"] = event["t_visible"]
+        record["bar_time"] = event["t_market"]
+        record["side"] = symbol["side"]
+        record["action"] = record["approved"] = 1
+        record["price_ref"] = event["price"]
+        record["equity_ref"] = self.account("equity")
+        record["sized_qty"] = record["qty"] = held
+        record["lot"] = self.state["config"][0]["lot"]
+        record["mode"] = self.run("mode")
+        return record  # type: ignore[no-any-return]
 
     def seen(self) -> int:
         """How many events the engine has taken."""

@@ -63,23 +63,18 @@ class Observer(Protocol):
         """After each transaction: its steps that led to anything, alerts, and the ns that it took."""
 
 
-class Nobody:
-    """An observer who is not there."""
-
-    def committed(self, steps: Sequence[Step], changes: Sequence[Change], books: Books, elapsed: int) -> None:
-        """Nothing to tell."""
-
-
 class Host:
     """Owns a run's state, and writes it. One thread calls it."""
 
-    def __init__(self, writer: StoreWriter, recovered: Recovered, clock: Clock, observer: Observer) -> None:
+    def __init__(
+        self, writer: StoreWriter, recovered: Recovered, clock: Clock, observers: Sequence[Observer] = ()
+    ) -> None:
         self.books = recovered.books
         self.run = recovered.run
         self.spec = recovered.spec
         self._writer = writer
         self._clock = clock
-        self._observer = observer
+        self._observers = tuple(observers)
         self._chain = recovered.chain
         self._snapshot_at = self.books.seen() - recovered.replayed
         self._stopped: BaseException | None = None
@@ -92,7 +87,7 @@ class Host:
 
     @classmethod
     def start(
-        cls, writer: StoreWriter, spec: RunSpec, genesis: State, clock: Clock, observer: Observer | None = None
+        cls, writer: StoreWriter, spec: RunSpec, genesis: State, clock: Clock, observers: Sequence[Observer] = ()
     ) -> Self:
         """Take up the run `spec`, or begin it with the state `genesis`; then nothing is trusted until it is reconciled.
 
@@ -105,7 +100,7 @@ class Host:
         if restarts >= RESTARTS:
             problem = f"was restarted {restarts} times in ten minutes"
             raise InputError(f"run {spec.name}", problem, "Find out why it ends, then wait ten minutes.")
-        host = cls(writer, recovered, clock, observer or Nobody())
+        host = cls(writer, recovered, clock, observers)
         if not recovered.new:
             host._resume()
         return host
@@ -116,14 +111,15 @@ class Host:
         return self.books.state
 
     def handle(self, *events: Incoming) -> tuple[Outgoing, ...]:
-        """Take events in, in this order, in one transaction; returns the commands that may now be sent.
+        """Take events in, in this order, in one transaction (MAX_BATCH events each, if there are more).
 
-        At most MAX_BATCH events. Raises HostError, now and for ever after, when anything went wrong.
+        Returns the commands that may now be sent. Raises HostError, now and for ever after, when anything went wrong.
         """
         self._check_alive()
-        assert 0 < len(events) <= MAX_BATCH, f"{len(events)} events in one transaction"
+        commands: tuple[Outgoing, ...] = ()
         try:
-            commands = self._transact(events)
+            for first in range(0, len(events), MAX_BATCH):
+                commands += self._transact(events[first : first + MAX_BATCH])
             if self.books.run("broken"):
                 commands += self._halt()
             if self.books.seen() - self._snapshot_at >= SNAPSHOT_EVERY:
@@ -211,7 +207,9 @@ class Host:
             changes = self._settle(batch, admitted, steps)
             self._writer.save(batch)
         point("after_intent_commit")
-        self._observer.committed(steps, changes, self.books, stopwatch() - began)
+        elapsed = stopwatch() - began
+        for observer in self._observers:
+            observer.committed(steps, changes, self.books, elapsed)
         return tuple(command for step in steps for command in step.commands)
 
     def _settle(self, batch: Batch, admitted: Sequence[Incoming], steps: Sequence[Step]) -> list[Change]:
@@ -234,15 +232,14 @@ class Host:
             return None
         seq = books.run("seq") + 1
         now = self._write_event(event, seq)
-        before = self._projections.before(event)
-        held = abs(int(self.state["symbols"][0, event.fields["symbol"]]["qty"])) if leaving else 0
+        before = books.before(event.fields.get("symbol", -1))
         began = stopwatch()
         count = engine.apply(self.state, self._event, 0)
         elapsed = stopwatch() - began
         self._journal(batch, event, seq, now)
         left = self._projections.after(batch, event, seq, before)
         if leaving:
-            left.decision = self._projections.leave(batch, event, seq, held)
+            left.decision = self._projections.leave(batch, self._event[0], seq, before.held)
         commands = self._commands(batch, seq) if count else ()
         if event.kind in _QUIET and not commands and not left.notes:
             return None
@@ -338,8 +335,7 @@ class Host:
                 events.append(news)
             elif row.verdict is Verdict.READ:
                 self._drop(row, now)
-        for first in range(0, len(events), MAX_BATCH):
-            self.handle(*events[first : first + MAX_BATCH])
+        self.handle(*events)
 
     def _drop(self, row: Outgoing, now: int) -> None:
         """Close an outbox row that the restart has made pointless."""

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from core.kernel.kinds import EventKind, Phase
-from core.kernel.records import DECISION, LANE, ORDER, SYMBOL
+from core.kernel.records import LANE, ORDER, SYMBOL
 from core.kernel.units import MINUTE
 from core.risk_notes import Note
-from live.books import Books
+from live.books import Before, Books
 from live.events import Incoming
 from live.store import rows
 from live.store.models import BreakerRow, Check, Decision, Equity, Fill, Mode, Order, Position, RiskEvent
@@ -41,17 +41,11 @@ class Projections:
         self._lanes = self._words("lanes")[:, _LANE].copy()
         self._mode = (books.run("mode"), books.run("conditions"))
 
-    def before(self, event: Incoming) -> tuple[int, int, int]:
-        """What a step may change and its rows need from before: cash, executions in suspense, the day's base."""
-        account = self._books.account
-        return account("cash"), account("suspense"), account("day_start_equity")
-
-    def after(self, batch: Batch, event: Incoming, seq: int, before: tuple[int, int, int]) -> _Left:
+    def after(self, batch: Batch, event: Incoming, seq: int, before: Before) -> _Left:
         """Rows of what the step of `event` left behind."""
         books = self._books
-        cash, suspense, base = before
         left = _Left()
-        if event.kind in EXECUTIONS and (books.account("cash"), books.account("suspense")) != (cash, suspense):
+        if event.kind in EXECUTIONS and books.booked(before):
             batch.add(Fill, rows.fill(event, seq, books))
             left.booked = True
         if books.run("notes"):
@@ -62,34 +56,14 @@ class Projections:
             batch.add(Decision, dict(left.decision))
             batch.add(Check, *rows.checks(seq, books))
         elif event.kind is EventKind.TIMER:
-            self._minute(batch, event, seq, base)
+            self._minute(batch, event, seq, before.day_start_equity)
         elif event.kind is EventKind.SESSION and event.fields["code"] == Phase.REGULAR:
             batch.add(Equity, rows.equity(books, seq, event.t_market, books.account("day_start_equity")))
         return left
 
-    def leave(self, batch: Batch, event: Incoming, seq: int, held: int) -> Mapping[str, object]:
-        """The row of an exit that a strategy asked for: it is never sized and never refused. `held` micro-shares."""
-        record = np.zeros(1, DECISION)[0]
-        symbol = event.fields["symbol"]
-        values = {
-            "time": self._books.run("now"),
-            "bar_time": event.t_market,
-            "intent": event.fields.get("intent", 0),
-            "strategy": event.fields["strategy"],
-            "symbol": symbol,
-            "side": int(self._books.state["symbols"][0, symbol]["side"]),
-            "action": 1,
-            "price_ref": event.fields.get("price", 0),
-            "equity_ref": self._books.account("equity"),
-            "sized_qty": held,
-            "qty": held,
-            "lot": int(self._books.state["config"][0]["lot"]),
-            "mode": self._books.run("mode"),
-            "approved": 1,
-        }
-        for name, value in values.items():
-            record[name] = value
-        row = rows.decision(record, seq, self._books)
+    def leave(self, batch: Batch, event: np.void, seq: int, held: int) -> Mapping[str, object]:
+        """The row of an exit that a strategy asked for; `held` micro-shares before it."""
+        row = rows.decision(self._books.exit_decision(event, held), seq, self._books)
         batch.add(Decision, dict(row))
         return row
 

@@ -7,16 +7,20 @@ names the event. Nothing is guessed, and nothing is sent.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection
+from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.kernel import engine
 from core.kernel.records import EVENT
-from live.books import Books
+from live.books import Before, Books
 from live.store import journal, runs
+from live.store.database import Transaction
+from live.store.journal import Entry
 from live.store.points import point
 from live.store.runs import RunSpec, Saved, State
 
@@ -33,7 +37,7 @@ class Recovered:
     new: bool
 
 
-def recover(connection: Connection, spec: RunSpec, genesis: State, now: int) -> Recovered:
+def recover(connection: Transaction, spec: RunSpec, genesis: State, now: int) -> Recovered:
     """Take up the run `spec`, or begin it with the state `genesis`, inside the transaction that is open.
 
     Raises InputError when the run of that name is another one, when the journal is damaged, or when this engine does
@@ -53,23 +57,38 @@ def recover(connection: Connection, spec: RunSpec, genesis: State, now: int) -> 
     return Recovered(number, stored, books, chain, replayed, new=False)
 
 
-def replay(connection: Connection, run: int, saved: Saved, books: Books, until: int | None = None) -> tuple[bytes, int]:
-    """Apply the journal after a snapshot to its state; returns the chain's hash and the number of events."""
-    chain, count = saved.chain, 0
+class Replayed(NamedTuple):
+    """One event of the journal, just applied again; `event` (1,) EVENT is used again for the next."""
+
+    entry: Entry
+    event: NDArray[np.void]
+    before: Before
+
+
+def steps(connection: Transaction, run: int, saved: Saved, books: Books) -> Iterator[Replayed]:
+    """Apply the journal after a snapshot to its state, event by event. Raises InputError where it does not follow."""
     event = np.zeros(1, EVENT)
-    words = event.view(np.uint8)
-    for entry in journal.entries(connection, run, saved.seq, saved.chain, until):
-        words[:] = np.frombuffer(entry.event, np.uint8)
+    payload = event.view(np.uint8)
+    for entry in journal.entries(connection, run, saved.seq, saved.chain):
+        payload[:] = np.frombuffer(entry.event, np.uint8)
+        before = books.before(int(event[0]["symbol"]))
         engine.apply(books.state, event, 0)
         if books.run("command_hash") != entry.command_hash:
             problem = "this engine decides otherwise than the one that wrote it"
             remedy = "Go on with the version that wrote it, or start a new run."
             raise InputError(f"journal of run {run}, row {entry.seq}", problem, remedy)
-        chain, count = entry.hash, count + 1
+        yield Replayed(entry, event, before)
+
+
+def replay(connection: Transaction, run: int, saved: Saved, books: Books) -> tuple[bytes, int]:
+    """Apply the whole journal after a snapshot; returns the chain's hash and the number of events."""
+    chain, count = saved.chain, 0
+    for step in steps(connection, run, saved, books):
+        chain, count = step.entry.hash, count + 1
     return chain, count
 
 
-def audit(connection: Connection, run: int) -> tuple[Books, bytes]:
+def audit(connection: Transaction, run: int) -> tuple[Books, bytes]:
     """Replay a whole run from before its first event; returns where it ends. Raises InputError as `replay` does."""
     row = runs.by_number(connection, run)
     first = runs.load_snapshot(connection, run, first=True)

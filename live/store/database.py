@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from core.errors import InputError
+
+Transaction: TypeAlias = Connection  # what callers outside hold and hand on, without knowing what it is
 
 DEFAULT_URL = "sqlite:///seatrial.db"
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000")

@@ -11,13 +11,15 @@ import os
 import platform
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Insert, func, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.errors import InputError
+from core.kernel.units import SECOND
+from live.clock import stopwatch
 from live.store import lock, migrate
 from live.store.database import shown
 from live.store.models import (
@@ -41,6 +43,9 @@ from live.store.rows import Row
 
 FACTS: tuple[type[Base], ...] = (Decision, Check, RiskEvent, Fill, Equity, Mode, Alert)
 PRESENT: tuple[type[Base], ...] = (Order, Position, BreakerRow)
+
+
+FRESH = SECOND  # how long a commit vouches for the lock
 
 
 class Batch:
@@ -75,16 +80,29 @@ class StoreWriter:
         except BaseException:
             self.connection.close()
             raise
+        self._open = ExitStack()
+        self._committed = stopwatch()
         self._upserts = {table: _upsert(table, self.connection.dialect.name) for table in PRESENT}
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """One transaction: committed at the end, rolled back by an error."""
-        with self.connection.begin():
-            yield self.connection
+        with ExitStack() as self._open:
+            transaction = self.connection.begin()
+            try:
+                yield self.connection
+            except BaseException:
+                transaction.rollback()
+                raise
+            transaction.commit()
+        self._committed = stopwatch()
 
     def save(self, batch: Batch) -> None:
-        """Write a batch into the transaction that is open: the journal first, the outbox next, then the projections."""
+        """Write a batch into the transaction that is open: the journal first, the outbox next, then the projections.
+
+        Nothing is read after this in the transaction: on PostgreSQL all of it and the commit travel together.
+        """
+        self._pipeline()
         self._insert(batch, Journal)
         point("after_journal")
         self._insert(batch, Outbox)
@@ -103,7 +121,12 @@ class StoreWriter:
         point("after_projections")
 
     def confirm(self) -> None:
-        """Raise InputError when this process is no longer the writer of its account."""
+        """Raise InputError when this process is no longer the writer of its account.
+
+        A commit proves it too, being made by the connection that holds the lock: one of the last second is enough.
+        """
+        if stopwatch() - self._committed < FRESH:
+            return
         with self.transaction() as connection:
             newest = lock.epoch_of(connection, self.account)
         if newest != self.epoch:
@@ -122,6 +145,12 @@ class StoreWriter:
         """Let go without a word to the database, after an error that may have been its own."""
         self.connection.invalidate()
         self.connection.close()
+
+    def _pipeline(self) -> None:
+        """Send what follows without waiting for each answer; errors come with the commit."""
+        driver: Any = self.connection.connection.driver_connection
+        if self.connection.dialect.name == "postgresql":
+            self._open.enter_context(driver.pipeline())
 
     def _insert(self, batch: Batch, table: type[Base]) -> None:
         if rows := batch.rows.get(table):

@@ -7,7 +7,7 @@ client id that it has seen, fills entries at once and in full, and holds the leg
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -19,7 +19,7 @@ from core.kernel.state import new_state
 from core.kernel.units import MICRO, MINUTE, SECOND
 from live.clock import VirtualClock, timer
 from live.events import Incoming, Outgoing
-from live.host import Host
+from live.host import Host, Observer
 from live.store import migrate
 from live.store.database import open_engine
 from live.store.runs import RunSpec, State
@@ -40,14 +40,14 @@ def genesis(**config: int) -> State:
     return new_state(record)
 
 
-def open_host(url: str, clock: VirtualClock, spec: RunSpec = SPEC, observer: object = None) -> Host:
+def open_host(url: str, clock: VirtualClock, spec: RunSpec = SPEC, observers: Sequence[Observer] = ()) -> Host:
     """A host on a database at the newest revision, which is made on the way."""
     engine = open_engine(url)
     if migrate.current(engine) is None:
         migrate.upgrade(engine)
     writer = StoreWriter(engine, spec.account, clock.now())
     try:
-        return Host.start(writer, spec, genesis(), clock, observer)  # type: ignore[arg-type]
+        return Host.start(writer, spec, genesis(), clock, observers)
     except BaseException:
         writer.close()
         raise
@@ -71,7 +71,14 @@ def bars(now: int, rng: Random) -> list[Incoming]:
     found = []
     for symbol in range(len(SYMBOLS)):
         price = (100 + symbol) * MICRO + rng.randrange(-20, 21) * 10_000
-        fields = {"symbol": symbol, "price": price, "qty": 1_000 * MICRO, "amount": price, "target": price, "stop": price}
+        fields = {
+            "symbol": symbol,
+            "price": price,
+            "qty": 1_000 * MICRO,
+            "amount": price,
+            "target": price,
+            "stop": price,
+        }
         found.append(Incoming(EventKind.BAR, now - MINUTE, now, fields, source="feed"))
     return found
 
@@ -111,7 +118,12 @@ class Broker:
         """Take an order, once; a client id that is known is refused, and the attempt kept."""
         command = row.command
         self._book.execute("INSERT INTO posts VALUES (?)", (row.client_order_id,))
-        values = (int(command["symbol"]), int(command["side"]), int(command["qty"]), (100 + int(command["symbol"])) * MICRO)
+        values = (
+            int(command["symbol"]),
+            int(command["side"]),
+            int(command["qty"]),
+            (100 + int(command["symbol"])) * MICRO,
+        )
         self._insert(row.client_order_id, values, "filled", None)
         for leg in (row.target_client_order_id, row.stop_client_order_id):
             if row.kind is CommandKind.SUBMIT_BRACKET:
@@ -143,7 +155,13 @@ def executed(row: Outgoing, now: int) -> list[Incoming]:
     execution = f"ex-{row.client_order_id}"
     detail = {"broker_order_id": f"b-{row.client_order_id}"}
     accepted = Incoming(
-        EventKind.ORDER_ACCEPTED, now, now, {"order": order, "symbol": symbol}, answers=row.number, source=SOURCE, detail=detail
+        EventKind.ORDER_ACCEPTED,
+        now,
+        now,
+        {"order": order, "symbol": symbol},
+        answers=row.number,
+        source=SOURCE,
+        detail=detail,
     )
     fields = {
         "order": order,
@@ -178,7 +196,9 @@ def serve(host: Host, broker: Broker, rows: tuple[Outgoing, ...], now: int) -> N
         elif row.kind is CommandKind.CANCEL:
             broker.cancel(row.client_order_id)
             fields = {"order": int(row.command["order"]), "symbol": int(row.command["symbol"])}
-            queue += host.handle(Incoming(EventKind.ORDER_CANCELED, now, now, fields, answers=row.number, source=SOURCE))
+            queue += host.handle(
+                Incoming(EventKind.ORDER_CANCELED, now, now, fields, answers=row.number, source=SOURCE)
+            )
         elif row.kind is CommandKind.QUERY:
             queue += host.handle(*_queried(broker, row, now))
         else:
