@@ -113,6 +113,17 @@ class Broker:
             "state TEXT, parent TEXT)"
         )
         self._book.execute("CREATE TABLE IF NOT EXISTS posts (client TEXT)")
+        self._book.execute("CREATE TABLE IF NOT EXISTS clock (now INT)")
+
+    def tick(self, now: int) -> None:
+        """The broker's day goes on whoever is there to see it."""
+        self._book.execute("DELETE FROM clock")
+        self._book.execute("INSERT INTO clock VALUES (?)", (now,))
+
+    def now(self) -> int:
+        """The time of the last tick, OPENING before the first."""
+        found = self._book.execute("SELECT now FROM clock").fetchone()
+        return OPENING if found is None else int(found[0])
 
     def post(self, row: Outgoing) -> None:
         """Take an order, once; a client id that is known is refused, and the attempt kept."""
