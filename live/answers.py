@@ -20,10 +20,9 @@ from enum import Enum
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from alpaca.trading.requests import OrderRequest
-
 from core.kernel.kinds import CommandKind, EventKind, LaneFailure, RejectReason
 from core.kernel.units import SECOND
+from live.alpaca.orders import Request
 from live.alpaca.outcomes import Accepted, Ambiguous, Failed, Limited, Outcome, Refused
 from live.alpaca.wire import Clock, Order
 from live.directory import Directory
@@ -57,7 +56,7 @@ class Task:
     since: int
     attempt: int = 0
     not_before: int = 0
-    request: OrderRequest | None = None
+    request: Request | None = None
     refusal: Refused | None = None
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Self
 from urllib.parse import urlsplit
 
 from core.errors import InputError
+from live.secrets import Secret
 
 PAPER = "https://paper-api.alpaca.markets"
 PAPER_STREAM = "wss://paper-api.alpaca.markets/stream"
@@ -20,13 +21,16 @@ _REMEDY = f"Use {PAPER}, or a server on this machine such as http://127.0.0.1:80
 class Keys:
     """An API key pair. Neither half is ever shown: not in a repr, not in an error, not in a log."""
 
-    key: str = field(repr=False)
-    secret: str = field(repr=False)
+    key: Secret
+    secret: Secret
 
-    def __post_init__(self) -> None:
-        for name, value in (("key", self.key), ("secret", self.secret)):
-            if not value or not value.isascii() or not value.isprintable() or value != value.strip():
-                raise InputError(f"API {name}", "it is empty or holds characters that no key has", "Copy it again")
+    @classmethod
+    def of(cls, key: str, secret: str) -> Self:
+        """From text; raises InputError for what no key can be, without showing it."""
+        for name, value in (("API key", key), ("API secret", secret)):
+            if not value or not value.isascii() or not value.isprintable() or " " in value:
+                raise InputError(name, "it is empty or holds characters that no key has", "Copy it again")
+        return cls(Secret(key), Secret(secret))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ An amount that does not come back from there exactly is refused, too.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from alpaca.trading.enums import OrderClass, OrderSide, TimeInForce
@@ -32,6 +32,8 @@ from alpaca.trading.requests import (
 from core.kernel.kinds import CommandKind, OrderType, RejectReason
 from core.kernel.kinds import TimeInForce as Tif
 from core.kernel.units import MICRO, PENNY, SUB_PENNY, decimal
+
+Request: TypeAlias = OrderRequest
 
 LONGEST_ID = 48
 _REQUESTS: dict[int, type[OrderRequest]] = {
@@ -51,7 +53,7 @@ class UnfitError(Exception):
         self.reason = reason
 
 
-def order_request(command: np.void, symbol: str, client_order_id: str) -> OrderRequest:
+def order_request(command: np.void, symbol: str, client_order_id: str) -> Request:
     """alpaca-py's request for a SUBMIT, SUBMIT_BRACKET or SUBMIT_OCO; raises UnfitError."""
     check(command, client_order_id)
     kind = int(command["kind"])

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
 
 from alpaca.trading.client import TradingClient
-from alpaca.trading.requests import OrderRequest
 
 from core.kernel.kinds import LaneFailure
 from live.alpaca.endpoint import Endpoint
+from live.alpaca.orders import Request
 from live.alpaca.outcomes import Accepted, Ambiguous, Outcome, judge, judge_status
 from live.alpaca.transport import Reply, TransportError, exchange, new_session
 from live.alpaca.wire import Account, Activity, Asset, Clock, Order, Position, WireError, parse_list
@@ -39,8 +39,8 @@ class _Client(TradingClient):
     """alpaca-py's client with our transport below it; what its methods return is a Reply."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        keys = endpoint.keys
-        super().__init__(keys.key, keys.secret, paper=True, raw_data=True, url_override=endpoint.trading)
+        key, secret = endpoint.keys.key.reveal(), endpoint.keys.secret.reveal()
+        super().__init__(key, secret, paper=True, raw_data=True, url_override=endpoint.trading)
         self._retry = 0
         self._session = new_session(endpoint.loopback)
         self.deadlines = Deadlines()
@@ -61,7 +61,7 @@ class Rest:
         """Close the connections that are kept open."""
         self._client._session.close()
 
-    def submit(self, request: OrderRequest) -> Outcome[Order]:
+    def submit(self, request: Request) -> Outcome[Order]:
         """POST /v2/orders, once."""
         return self._order(lambda: self._client.submit_order(request))
 
@@ -168,4 +168,5 @@ def _endless(what: str) -> Ambiguous:
 
 def _time(nanos: int) -> str:
     """RFC 3339 text to the microsecond, rounded down: a cursor may be early and never late."""
-    return (_EPOCH + timedelta(microseconds=nanos // 1_000)).isoformat().replace("+00:00", "Z")
+    moment = _EPOCH + timedelta(microseconds=nanos // 1_000)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

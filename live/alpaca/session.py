@@ -67,7 +67,7 @@ class TradingSession:
 
     def begin(self) -> str | None:
         """The key, first of all."""
-        data = {"key_id": self._keys.key, "secret_key": self._keys.secret}
+        data = {"key_id": self._keys.key.reveal(), "secret_key": self._keys.secret.reveal()}
         return wire.encode({"action": "authenticate", "data": data})
 
     def hear(self, frame: bytes | str) -> Heard:
@@ -128,7 +128,8 @@ class DataSession:
             self._subscribed = all(set(symbols) <= self._held(item, name) for name, symbols in self._wanted.items())
             return None
         if item.msg == "connected":
-            return wire.encode({"action": "auth", "key": self._keys.key, "secret": self._keys.secret})
+            key, secret = self._keys.key.reveal(), self._keys.secret.reveal()
+            return wire.encode({"action": "auth", "key": key, "secret": secret})
         if item.msg == "authenticated":
             return wire.encode({"action": "subscribe", **self._wanted})
         return None
