@@ -125,8 +125,7 @@ class Host:
             if self.books.seen() - self._snapshot_at >= SNAPSHOT_EVERY:
                 self.snapshot()
         except BaseException as error:
-            self._stop(error)
-            raise HostError(f"the host stopped: {type(error).__name__}: {error}") from error
+            raise self._stop(error) from error
         return commands
 
     def poll_operators(self) -> tuple[Outgoing, ...]:
@@ -151,8 +150,7 @@ class Host:
         try:
             self._writer.confirm()
         except BaseException as error:
-            self._stop(error)
-            raise HostError(f"the host stopped: {error}") from error
+            raise self._stop(error) from error
 
     def broker_orders(self) -> list[tuple[int, str]]:
         """(number, broker order id) of all orders that the broker has named."""
@@ -187,9 +185,12 @@ class Host:
         if self._stopped is not None:
             raise HostError(f"the host has stopped: {self._stopped}") from self._stopped
 
-    def _stop(self, error: BaseException) -> None:
+    def _stop(self, error: BaseException) -> HostError:
+        """Take nothing more. Of a database's error the first line says what it was."""
         self._stopped = error
         self._writer.abandon()
+        said = str(error).strip() or "no message"
+        return HostError(f"the host stopped: {type(error).__name__}: {said.splitlines()[0]}")
 
     def _transact(self, events: Sequence[Incoming]) -> tuple[Outgoing, ...]:
         """One transaction, from the inbox to the commit."""

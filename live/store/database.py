@@ -8,6 +8,8 @@ hangs is an error and not a process that waits for ever.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any, TypeAlias
@@ -52,14 +54,20 @@ def sqlite_file(url: URL) -> Path | None:
     return Path(url.database)
 
 
-def open_engine(url: str) -> Engine:
-    """An engine for `url`, connected to once. Raises InputError, without the password, when that fails."""
+def open_engine(url: str, create: bool = True) -> Engine:
+    """An engine for `url`, connected to once; a SQLite file that is not there is made only with `create`.
+
+    Raises InputError, without the password, when that fails.
+    """
     parsed = parse(url)
+    file = sqlite_file(parsed)
+    if file is not None and not create and not file.exists():
+        raise InputError(str(file), "does not exist", "Make it with `seatrial db upgrade`, or name another.")
     if parsed.get_backend_name() == "sqlite":
         engine = _sqlite(parsed)
     else:
         arguments: dict[str, Any] = {"options": POSTGRES_OPTIONS, "connect_timeout": 10, "application_name": "seatrial"}
-        engine = create_engine(parsed, connect_args=arguments, pool_pre_ping=True)
+        engine = create_engine(parsed, connect_args=arguments, hide_parameters=True)
     try:
         with engine.connect() as connection:
             _check_server(connection, parsed)
@@ -69,8 +77,15 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
+@contextmanager
+def writing(engine: Engine) -> Iterator[Transaction]:
+    """A transaction that writes, beside the trader's: for acts of the operator, watchlists and migrations."""
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        yield connection
+
+
 def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: SqliteConnection, _record: object) -> None:

@@ -47,7 +47,8 @@ def claim(connection: Connection, run: int, claims: Sequence[Claim]) -> list[Kno
     fresh = _insert(connection, run, claims)
     answers = []
     for item in claims:
-        if item.identity in fresh and fresh[item.identity] is item:
+        if item.identity in fresh:
+            fresh.remove(item.identity)
             answers.append(Known.NEW)
         else:
             answers.append(_judge(connection, run, item))
@@ -59,25 +60,23 @@ def free_place(connection: Connection, run: int, identity: str) -> None:
     connection.execute(update(Inbox).where(Inbox.run == run, Inbox.identity == identity).values(place=None))
 
 
-def _insert(connection: Connection, run: int, claims: Sequence[Claim]) -> dict[str, Claim]:
-    """Insert the claims; returns those that were new, by identity."""
-    first: dict[str, Claim] = {}
-    for item in claims:
-        first.setdefault(item.identity, item)
+def _insert(connection: Connection, run: int, claims: Sequence[Claim]) -> set[str]:
+    """Insert the claims, of equal identities the first; returns the identities that were new."""
+    first = {item.identity: item for item in reversed(claims)}
     rows = [
         {
             "run": run,
-            "identity": c.identity,
-            "place": c.place,
-            "content": c.content,
+            "identity": item.identity,
+            "place": item.place,
+            "content": item.content,
             "same_as": None,
-            "received": c.received,
+            "received": item.received,
         }
-        for c in first.values()
+        for item in reversed(first.values())
     ]
     insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(Inbox)
     inserted = connection.execute(insert.on_conflict_do_nothing().returning(Inbox.identity), rows)
-    return {identity: first[identity] for identity in inserted.scalars()}
+    return set(inserted.scalars())
 
 
 def _judge(connection: Connection, run: int, item: Claim) -> Known:

@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 from core.errors import InputError
-from live.store.database import shown
+from live.store.database import shown, writing
 from live.store.models import Base
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
@@ -66,6 +66,6 @@ def differences(engine: Engine) -> list[str]:
 def _run(engine: Engine, revision: str, up: bool) -> None:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+    with writing(engine) as connection:
         config.attributes["connection"] = connection
         (command.upgrade if up else command.downgrade)(config, revision)

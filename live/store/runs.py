@@ -198,3 +198,8 @@ def outgoing(row: Any) -> Outgoing:
         row.target_client_order_id,
         row.stop_client_order_id,
     )
+
+
+def every(connection: Connection) -> list[tuple[int, str]]:
+    """(number, name) of all runs in the database."""
+    return [(number, name) for number, name in connection.execute(select(RunRow.id, RunRow.name).order_by(RunRow.id))]

@@ -11,11 +11,12 @@ import os
 import platform
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, func, insert, update
+from sqlalchemy import Connection, Engine, Insert, RootTransaction, func, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import InputError
 from core.kernel.units import SECOND
@@ -69,7 +70,10 @@ class StoreWriter:
     """Writes for one account, alone. Closing it lets others write."""
 
     def __init__(self, engine: Engine, account: str, now: int) -> None:
-        """Check the schema, take the lock and a new epoch. Raises InputError when either cannot be had."""
+        """Check the schema, take the lock and a new epoch; the engine is ours from now on.
+
+        Raises InputError when the schema is another or the lock is taken.
+        """
         migrate.check(engine)
         self.engine = engine
         self.account = account
@@ -79,22 +83,23 @@ class StoreWriter:
             self._lock, self.epoch = lock.take(self.connection, account, holder, now)
         except BaseException:
             self.connection.close()
+            engine.dispose()
             raise
-        self._open = ExitStack()
+        self._pipeline: Any = None
         self._committed = stopwatch()
         self._upserts = {table: _upsert(table, self.connection.dialect.name) for table in PRESENT}
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """One transaction: committed at the end, rolled back by an error."""
-        with ExitStack() as self._open:
-            transaction = self.connection.begin()
-            try:
-                yield self.connection
-            except BaseException:
-                transaction.rollback()
-                raise
+        transaction = self.connection.begin()
+        try:
+            yield self.connection
             transaction.commit()
+            self._end_pipeline()
+        except BaseException:
+            self._withdraw(transaction)
+            raise
         self._committed = stopwatch()
 
     def save(self, batch: Batch) -> None:
@@ -102,7 +107,7 @@ class StoreWriter:
 
         Nothing is read after this in the transaction: on PostgreSQL all of it and the commit travel together.
         """
-        self._pipeline()
+        self._begin_pipeline()
         self._insert(batch, Journal)
         point("after_journal")
         self._insert(batch, Outbox)
@@ -140,17 +145,37 @@ class StoreWriter:
                 self._lock.release()
         finally:
             self.connection.close()
+            self.engine.dispose()
 
     def abandon(self) -> None:
         """Let go without a word to the database, after an error that may have been its own."""
         self.connection.invalidate()
         self.connection.close()
+        self.engine.dispose()
 
-    def _pipeline(self) -> None:
-        """Send what follows without waiting for each answer; errors come with the commit."""
+    def _begin_pipeline(self) -> None:
+        """Send what follows without waiting for each answer; errors come with the commit at the latest."""
         driver: Any = self.connection.connection.driver_connection
         if self.connection.dialect.name == "postgresql":
-            self._open.enter_context(driver.pipeline())
+            self._pipeline = driver.pipeline()
+            self._pipeline.__enter__()
+
+    def _end_pipeline(self) -> None:
+        pipeline, self._pipeline = self._pipeline, None
+        if pipeline is not None:
+            pipeline.__exit__(None, None, None)
+
+    def _withdraw(self, transaction: RootTransaction) -> None:
+        """Undo: by a rollback, or by cutting the connection, after which the server does it. Raises nothing of its own,
+        so that what went wrong first is what is seen."""
+        try:
+            if self._pipeline is None:
+                transaction.rollback()
+                return
+        except SQLAlchemyError:
+            pass  # the connection is gone, and the transaction with it
+        self._pipeline = None
+        self.connection.invalidate()
 
     def _insert(self, batch: Batch, table: type[Base]) -> None:
         if rows := batch.rows.get(table):

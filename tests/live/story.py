@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
 import numpy as np
+from sqlalchemy import Connection
 
 from core.kernel.kinds import CommandKind, EventKind, Phase, ReconcileStep
 from core.kernel.records import CONFIG
@@ -45,12 +47,23 @@ def open_host(url: str, clock: VirtualClock, spec: RunSpec = SPEC, observers: Se
     engine = open_engine(url)
     if migrate.current(engine) is None:
         migrate.upgrade(engine)
-    writer = StoreWriter(engine, spec.account, clock.now())
+    writer = StoreWriter(engine, spec.account, clock.now())  # which disposes of the engine
     try:
         return Host.start(writer, spec, genesis(), clock, observers)
     except BaseException:
         writer.close()
         raise
+
+
+@contextmanager
+def database(url: str) -> Iterator[Connection]:
+    """A transaction beside the host's, committed at the end."""
+    engine = open_engine(url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def incoming(kind: EventKind, now: int, **fields: int) -> Incoming:

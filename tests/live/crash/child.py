@@ -11,10 +11,11 @@ import json
 import sys
 from pathlib import Path
 
+from core.kernel.digest import state_digest
 from core.kernel.units import MINUTE
 from live import recovery
 from live.clock import VirtualClock
-from tests.live.story import OPENING, SYMBOLS, Broker, minutes, open_host, opening, serve
+from tests.live.story import OPENING, SYMBOLS, Broker, database, minutes, open_host, opening, serve
 
 
 def main(url: str, book: str, count: int) -> None:
@@ -41,12 +42,8 @@ def main(url: str, book: str, count: int) -> None:
 
 def audited(url: str, run: int) -> dict[str, object]:
     """What a replay of the whole journal comes to."""
-    from live.store.database import open_engine
-
-    with open_engine(url).begin() as connection:
+    with database(url) as connection:
         books, _ = recovery.audit(connection, run)
-    from core.kernel.digest import state_digest
-
     return {"replayed": state_digest(books.state)}
 
 

@@ -22,8 +22,8 @@ NIGHTLY = int(os.environ.get("SEATRIAL_NIGHTLY", "0"))  # how many times the dos
 
 
 def start(url: str, book: Path, kill: str = "", **extra: str) -> subprocess.Popen[str]:
-    """A child, which dies at `kill`, `point:n`, if that is given."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SEATRIAL_KILL": kill, **extra}
+    """A child, which dies at `kill`, `point:n`, if that is given. Interpreted: the same decisions, sooner there."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SEATRIAL_KILL": kill, "NUMBA_DISABLE_JIT": "1", **extra}
     command = [sys.executable, "-m", "tests.live.crash.child", url, str(book), str(MINUTES)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, env=environment, cwd=ROOT, text=True, **pipes)  # type: ignore[call-overload, no-any-return]
@@ -71,9 +71,13 @@ def check(url: str, report: dict[str, Any]) -> None:
         assert one("SELECT count(*) FROM outbox WHERE kind LIKE 'submit%' AND answered IS NULL") == 0
         submits = one("SELECT count(*) FROM outbox WHERE kind LIKE 'submit%'")
         assert submits >= orders, "every order has its intent"
-        booked = connection.execute(text("SELECT symbol, sum(CASE side WHEN 'buy' THEN qty ELSE -qty END) FROM fills GROUP BY symbol"))
+        booked = connection.execute(
+            text("SELECT symbol, sum(CASE side WHEN 'buy' THEN qty ELSE -qty END) FROM fills GROUP BY symbol")
+        )
         positions = connection.execute(text("SELECT symbol, qty FROM positions"))
-        assert {s: int(q) for s, q in booked} == {s: int(q) for s, q in positions}, "positions are the sum of executions"
+        assert {s: int(q) for s, q in booked} == {s: int(q) for s, q in positions}, (
+            "positions are the sum of executions"
+        )
     engine.dispose()
 
 
