@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
+from itertools import pairwise
 
 from core.kernel.kinds import EventKind
 from live.events import Incoming
@@ -19,7 +20,18 @@ CONTRADICTION = 1  # code of the quarantine
 
 
 def admit(connection: Transaction, run: int, events: Sequence[Incoming]) -> list[Incoming]:
-    """The events that the engine is to see, in their order, inside the transaction that is open."""
+    """The events that the engine is to see, in their order, inside the transaction that is open.
+
+    What follows a voided execution is claimed after the void: it may stand in the place that the void has freed.
+    """
+    admitted: list[Incoming] = []
+    voids = [place + 1 for place, event in enumerate(events) if event.kind is EventKind.FILL_VOIDED]
+    for first, last in pairwise([0, *voids, len(events)]):
+        admitted += _admit(connection, run, events[first:last])
+    return admitted
+
+
+def _admit(connection: Transaction, run: int, events: Sequence[Incoming]) -> list[Incoming]:
     named = [event for event in events if event.identity is not None]
     if not named:
         return list(events)

@@ -148,7 +148,12 @@ class StoreWriter:
             self.engine.dispose()
 
     def abandon(self) -> None:
-        """Let go without a word to the database, after an error that may have been its own."""
+        """Let go without a word to the database, after an error that may have been its own.
+
+        Cutting the connection lets go of PostgreSQL's lock; the one beside a SQLite file is let go by itself.
+        """
+        if self.connection.dialect.name == "sqlite":
+            self._lock.release()
         self.connection.invalidate()
         self.connection.close()
         self.engine.dispose()
