@@ -124,7 +124,9 @@ def exchange(session: requests.Session, method: str, url: str, deadline: float, 
             with session.request(method, url, timeout=timeout, stream=True, **options) as response:
                 body = _read(response)
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                return Reply(response.status_code, body, headers)
+            if expired.is_set():  # a socket that was shut among the headers looks like a reply without a body
+                raise TimeoutError
+            return Reply(response.status_code, body, headers)
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             raise _broken(error, expired.is_set()) from None
 
