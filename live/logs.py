@@ -37,7 +37,10 @@ class Lines:
         self._thread.start()
 
     def msg(self, line: str) -> None:
-        """Take a line, or drop it."""
+        """Take a line, or drop it; what comes after the end is written at once."""
+        if not self._thread.is_alive():
+            self._put(line)
+            return
         try:
             self._queue.put_nowait(line)
         except Full:
@@ -56,12 +59,15 @@ class Lines:
                 line = self._queue.get(timeout=0.1)
             except Empty:
                 continue
-            try:
-                self._stream.write(line + "\n")
-                if self._queue.empty():
-                    self._stream.flush()
-            except (OSError, ValueError):
-                self.dropped += 1  # the reader has gone
+            self._put(line)
+
+    def _put(self, line: str) -> None:
+        try:
+            self._stream.write(line + "\n")
+            if self._queue.empty():
+                self._stream.flush()
+        except (OSError, ValueError):
+            self.dropped += 1  # the reader has gone
 
 
 class _Handler(logging.Handler):
