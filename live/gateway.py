@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn, Protocol
 
 from core.kernel.kinds import EventKind, Lane, LaneFailure
@@ -90,8 +91,13 @@ class Gateway:
     # the trading stream's listener
 
     def ready(self) -> None:
-        """The trading stream is authorised and listening; the engine asks for a reconciliation."""
+        """The trading stream is authorised and listening.
+
+        The engine asks for a reconciliation now, unless it has been waiting for one from the start.
+        """
         self._listening = True
+        if self._awaited():
+            self._poll_now.set()
         self._dispatcher.authorised(True)
         self.deliver(self._told(EventKind.STREAM, 1), self._told(EventKind.LANE_OK, Lane.TRADE_STREAM))
 
@@ -146,6 +152,10 @@ class Gateway:
         for update, received in parked:
             self._update(update, received)
 
+    def _awaited(self) -> bool:
+        """Whether the engine waits for a reconciliation."""
+        return bool(self._host.state["run"]["reconciling"][0])
+
     def _told(self, kind: EventKind, code: int) -> Incoming:
         now = self._clock.now()
         return Incoming(kind, now, now, {"code": int(code)}, source=STREAM)
@@ -167,10 +177,9 @@ class Gateway:
                 wait = self._dispatcher.wait()
                 limit = SECOND if self._parked or len(self._dispatcher) else None
                 bounds = [bound for bound in (wait, limit) if bound is not None]
-                try:
-                    await asyncio.wait_for(self._woken.wait(), min(bounds) / SECOND if bounds else None)
-                except TimeoutError:
-                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(bounds) / SECOND if bounds else None):
+                        await self._woken.wait()
         raise AssertionError("the loop above does not end")
 
     async def _perform(self, call: Call) -> None:
@@ -189,8 +198,10 @@ class Gateway:
         """Compare now and then without being asked, while there is something to compare."""
         while True:
             try:
-                await asyncio.wait_for(self._poll_now.wait(), self.poll / SECOND)
-                await asyncio.sleep(1.0)  # the rest of a burst may explain it
+                async with asyncio.timeout(self.poll / SECOND):
+                    await self._poll_now.wait()
+                if not self._awaited():
+                    await asyncio.sleep(1.0)  # the rest of a burst may explain it
             except TimeoutError:
                 if not int(self._host.state["run"]["working"][0]):
                     continue

@@ -79,17 +79,18 @@ class Reconciler:
         self._one = asyncio.Lock()
 
     async def run(self, call: Call | None) -> None:
-        """One reconciliation; `call` is the engine's command for it, if it asked.
+        """One reconciliation; `call` is the engine's command for it, None when it has only waited, or not even that.
 
         Raises InputError when the broker's account is not the one of before.
         """
         async with self._one:
             look = failures = 0
+            must = call is not None or bool(self._books.state["run"]["reconciling"][0])
             absent: frozenset[int] | None = None
             while True:
                 snapshot = await self._look()
                 if not isinstance(snapshot, Snapshot):
-                    if call is None:
+                    if not must:
                         return
                     await asyncio.sleep(self._backoff.delay(failures) / SECOND)
                     failures += 1
@@ -133,7 +134,7 @@ class Reconciler:
         return enough
 
     def _tell(self, call: Call | None, report: Report) -> None:
-        stopped = bool(self._books.state["symbols"]["unreconciled"].any())
+        stopped = bool(self._books.state["symbols"]["unreconciled"].any() or self._books.state["run"]["reconciling"][0])
         news = any(event.kind not in _NEWS for event in report.events)
         if call is None and report.settled and not news and not stopped:
             return

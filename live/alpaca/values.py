@@ -74,12 +74,6 @@ def instant(value: object) -> int:
     return _in_range(nanos, value)
 
 
-def text_of(nanos: int) -> str:
-    """RFC 3339 text of an instant, to the nanosecond."""
-    seconds, rest = divmod(nanos, NANO)
-    return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
-
-
 def convert(kind: type, value: Any) -> Any:
     """The decoder's hook: one untyped value into one of the kinds above."""
     if kind is Price:
