@@ -26,29 +26,27 @@ from numpy.typing import NDArray
 from core.errors import InputError
 from core.kernel import engine
 from core.kernel.digest import state_digest
-from core.kernel.kinds import CommandKind, EventKind, ExitStage, OperatorAct, Role
+from core.kernel.kinds import EventKind, ExitStage, OperatorAct
 from core.kernel.records import EVENT
-from live import recovery
+from live import outbox, recovery
 from live.admission import admit
 from live.alerts import Alerts, Change
-from live.books import Books, client_id
+from live.books import Books
 from live.clock import SOURCE, TOLERANCE, Clock, stopwatch
 from live.events import FIELDS, Incoming, Outgoing, Step, Verdict
 from live.projections import Projections
 from live.recovery import Recovered
-from live.store import journal, operators, runs
+from live.store import journal, operators, rows, runs
 from live.store.models import Journal, Outbox
 from live.store.points import point
-from live.store.rows import Row, kind_name, outbox
+from live.store.rows import Row, kind_name
 from live.store.runs import RunSpec, Saved, State
 from live.store.writer import Batch, StoreWriter
 
 MAX_BATCH = 256  # events of a transaction: fewer than could use an order's slot twice
 SNAPSHOT_EVERY = 10_000  # events; what a restart replays at most, in a fraction of a second
-COMMANDS = 256  # outbox numbers of an event: the engine's buffer
 RESTARTS, RESTART_WINDOW = 3, 600_000_000_000  # more in ten minutes is a crash loop: stay down
 
-_SUBMITS = frozenset({CommandKind.SUBMIT, CommandKind.SUBMIT_BRACKET, CommandKind.SUBMIT_OCO})
 _QUIET = frozenset({EventKind.BAR, EventKind.QUOTE})
 
 
@@ -241,7 +239,8 @@ class Host:
         left = self._projections.after(batch, event, seq, before)
         if leaving:
             left.decision = self._projections.leave(batch, self._event[0], seq, before.held)
-        commands = self._commands(batch, seq) if count else ()
+        commands = outbox.of_step(books, seq, self._writer.epoch) if count else ()
+        batch.add(Outbox, *(rows.outbox(command, now) for command in commands))
         if event.kind in _QUIET and not commands and not left.notes:
             return None
         return Step(seq, now, event, commands, left.notes, left.decision, left.booked, elapsed)
@@ -285,38 +284,6 @@ class Host:
         }
         batch.add(Journal, row)
 
-    def _commands(self, batch: Batch, seq: int) -> tuple[Outgoing, ...]:
-        """Outbox rows for the commands of the last step."""
-        found = []
-        for ordinal, command in enumerate(self.books.commands()):
-            row = Outgoing(
-                seq * COMMANDS + ordinal,
-                self._writer.epoch,
-                self._verdict(command),
-                command,
-                self.books.symbol(int(command["symbol"])),
-                client_id(int(command["intent"]), int(command["leg"])) if command["order"] else None,
-                self.books.client_id(int(command["target_order"])),
-                self.books.client_id(int(command["stop_order"])),
-            )
-            batch.add(Outbox, outbox(row, self.books.run("now")))
-            found.append(row)
-        return tuple(found)
-
-    def _verdict(self, command: np.void) -> Verdict:
-        """Why a command may leave. An opening that this very step did not approve is a defect, and ends the host."""
-        kind = CommandKind(int(command["kind"]))
-        if kind is CommandKind.CANCEL:
-            return Verdict.CANCEL
-        if kind not in _SUBMITS:
-            return Verdict.READ
-        if int(command["role"]) != Role.ENTRY:
-            return Verdict.REDUCING
-        decision = self.state["decision"][0]
-        approved = self.books.decided() and int(decision["approved"]) and decision["order"] == command["order"]
-        assert approved, "an opening without an approval"
-        return Verdict.APPROVED
-
     def _resume(self) -> None:
         """After a restart: say so to the engine, and let it find out what became of what was under way.
 
@@ -330,7 +297,7 @@ class Host:
             events.append(Incoming(EventKind.CLOCK_JUMP, now, now, {"amount": jump}, source=SOURCE))
         for row in self.pending():
             order, symbol = int(row.command["order"]), int(row.command["symbol"])
-            if row.kind in _SUBMITS:
+            if row.kind in outbox.SUBMITS:
                 fields = {"order": order, "symbol": symbol}
                 news = Incoming(EventKind.SUBMIT_AMBIGUOUS, now, now, fields, answers=row.number, source=SOURCE)
                 events.append(news)

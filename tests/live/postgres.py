@@ -16,7 +16,7 @@ from typing import Any, LiteralString
 import psycopg
 
 NOBODY = 65_534
-PLACES = ("/usr/lib/postgresql", "/usr/local/pgsql", "/opt/homebrew/opt")
+PLACES = ("/usr/lib/postgresql", "/usr/local/pgsql")
 LEAST = 15
 
 
