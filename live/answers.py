@@ -27,7 +27,7 @@ from live.alpaca.outcomes import Accepted, Ambiguous, Failed, Limited, Outcome, 
 from live.alpaca.wire import Clock, Order
 from live.directory import Directory
 from live.events import Incoming, Outgoing
-from live.news import REST, Found, about, from_status
+from live.news import REST, Found, about
 from live.reconcile import catch_up
 
 SUBMITS = (CommandKind.SUBMIT, CommandKind.SUBMIT_BRACKET, CommandKind.SUBMIT_OCO)
@@ -108,7 +108,9 @@ class Reader:
             answers = None if settled else call.job.number
             failed = self.event(EventKind.LANE_FAILED, None, fields, answers=answers, detail=told(outcome))
             return answer._replace(events=[*answer.events, failed])
-        ok = self.event(EventKind.LANE_OK, None, lane | {"amount": max(latency, 0)})
+        silent = answer.again is None and all(event.answers is None for event in answer.events)
+        answers = call.job.number if silent else None
+        ok = self.event(EventKind.LANE_OK, None, lane | {"amount": max(latency, 0)}, answers=answers)
         return answer._replace(events=[*answer.events, ok])
 
     def _accepted(self, call: Call, value: Order | Found | Clock | None) -> Answer:
@@ -145,8 +147,7 @@ class Reader:
             return Answer([*caught.events, self._cancel_refused(job, task.refusal)])
         if caught.short and task.attempt == 0:
             return Answer(caught.events, replace(task, action=Action.LOOK_UP, attempt=1), SETTLE)
-        events = caught.events or [from_status(int(job.command["order"]), found.order, self._directory, self._now)]
-        return Answer([replace(events[0], answers=job.number), *events[1:]])
+        return Answer(caught.events)
 
     def _refused(self, call: Call, refusal: Refused) -> Answer:
         job, task = call.job, call.task

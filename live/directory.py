@@ -42,7 +42,7 @@ class Directory:
         self._place = {symbol: i for i, symbol in enumerate(symbols)}
         self._number: OrderedDict[str, int] = OrderedDict()  # broker id -> our number
         self._broker: dict[int, str] = {}
-        self._passed_on: OrderedDict[str, set[int]] = OrderedDict()  # broker id -> cumulative quantities
+        self._passed_on: OrderedDict[str, dict[int, int]] = OrderedDict()  # broker id -> cumulative -> quantity
 
     def restore(self, orders: Iterable[tuple[int, str]], executions: Iterable[tuple[str, int]]) -> None:
         """Take back what the store knows: (number, broker id) and (broker id, cumulative micro-shares)."""
@@ -134,17 +134,22 @@ class Directory:
     def delivered(self, event: Incoming) -> None:
         """Remember what is now in the engine's hands: an execution by its natural key."""
         if event.identity is not None and event.identity.startswith("execution:"):
-            self.pass_on(event.detail["broker_order_id"], int(event.detail["cum_qty"]))
+            quantity = abs(event.fields["qty"])
+            self.pass_on(event.detail["broker_order_id"], int(event.detail["cum_qty"]), quantity)
 
-    def pass_on(self, broker_id: str, cumulative: int) -> None:
+    def pass_on(self, broker_id: str, cumulative: int, quantity: int = 0) -> None:
         """Remember that an execution has been handed to the engine."""
-        self._passed_on.setdefault(broker_id, set()).add(cumulative)
+        self._passed_on.setdefault(broker_id, {})[cumulative] = quantity
         while len(self._passed_on) > KEPT:
             self._passed_on.popitem(last=False)
 
     def passed_on(self, broker_id: str, cumulative: int) -> bool:
         """Whether the execution after which an order's cumulative quantity is this was handed to the engine before."""
         return cumulative in self._passed_on.get(broker_id, ())
+
+    def handed_over(self, broker_id: str) -> int:
+        """Micro-shares of an order that were handed to the engine by this process, as ours or as a stranger's."""
+        return sum(self._passed_on.get(broker_id, {}).values())
 
     def is_ours(self, name: str) -> bool:
         """Whether a client order id has our form, be the order known or not."""

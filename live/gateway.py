@@ -5,8 +5,7 @@
                                      └────────── settle ◀── outcome ◀── a thread ◀───┘
 
 Every event passes through `deliver`, on the event loop's thread, so the host is called by one thread only. Requests
-block, and are made in threads. News of an order whose name has not come yet (a leg that fills before its group's answer
-is here) is parked until it has. While a snapshot is being compared, news waits, so that both sides of the comparison
+block, and are made in threads. While a snapshot is being compared, news waits, so that both sides of the comparison
 stand still; it is bounded by the time of the reading.
 
 Reconciliation runs when the engine asks for it, when the stream said something that does not fit our books, and every
@@ -29,11 +28,11 @@ from live.answers import Action, Call
 from live.asking import perform
 from live.directory import State
 from live.events import Incoming, Outgoing
-from live.news import STREAM, from_update
+from live.mailbox import Mailbox
+from live.news import STREAM
 from live.reconciler import Line, Reconciler
 
 BATCH = 256  # events of one transaction
-PARKED = 10 * SECOND  # how long news waits for a name
 
 
 class Host(Protocol):
@@ -63,7 +62,7 @@ class Gateway:
         self._reconciler = Reconciler(self, host, line)
         self._woken = asyncio.Event()
         self._poll_now = asyncio.Event()
-        self._parked: list[tuple[Update, int]] = []
+        self._mailbox = Mailbox(line.directory, line.clock, self.deliver)
         self._held: list[tuple[Update, int]] | None = None
         self._listening = False
         self._feed_up = True
@@ -127,14 +126,7 @@ class Gateway:
             self.deliver(lost, self._told(EventKind.STREAM, 1))
 
     def _update(self, update: Update, received: int) -> None:
-        order, symbol = update.order, self._directory.symbol(update.order.symbol)
-        stranger = self._directory.learn(order) == 0 and not self._directory.is_ours(order.client_order_id)
-        if stranger and self._directory.awaits_name(symbol) and self._clock.now() - received < PARKED:
-            self._parked.append((update, received))
-            return
-        self.deliver(from_update(update, self._directory, received))
-        record = self._directory.record(self._directory.number(order))
-        if record is not None and int(record["filled"]) != int(order.filled_qty):
+        if not self._mailbox.hear(update, received):
             self._poll_now.set()
 
     def hold(self) -> None:
@@ -145,11 +137,6 @@ class Gateway:
         """Deliver what has waited."""
         held, self._held = self._held or [], None
         for update, received in held:
-            self._update(update, received)
-
-    def _unpark(self) -> None:
-        parked, self._parked = self._parked, []
-        for update, received in parked:
             self._update(update, received)
 
     def _awaited(self) -> bool:
@@ -168,14 +155,15 @@ class Gateway:
             group.create_task(self._keep_comparing())
             while True:
                 self.deliver(*self._dispatcher.expire())
-                self._unpark()
+                if not self._mailbox.retry():
+                    self._poll_now.set()
                 self._woken.clear()
                 call = self._dispatcher.take()
                 if call is not None:
                     group.create_task(self._perform(call))
                     continue
                 wait = self._dispatcher.wait()
-                limit = SECOND if self._parked or len(self._dispatcher) else None
+                limit = SECOND if len(self._mailbox) or len(self._dispatcher) else None
                 bounds = [bound for bound in (wait, limit) if bound is not None]
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(bounds) / SECOND if bounds else None):

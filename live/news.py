@@ -92,7 +92,8 @@ def from_update(update: Update, directory: Directory, received: int) -> Incoming
 
 
 def from_status(number: int, order: Order, directory: Directory, received: int) -> Incoming:
-    """How an order stands, from a description of it; `filled` has no item of its own, executions say that."""
+    """How an order stands, from a description of it; not for `filled`, which is for executions to say."""
+    assert order.status != "filled", "being filled is no news beside the executions"
     kind = _BY_STATUS.get(order.status, EventKind.ORDER_UNRECOGNISED)
     fields = {"order": number, "symbol": directory.symbol(order.symbol)} | _terms(kind, order)
     when = order.updated_at or order.submitted_at

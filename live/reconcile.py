@@ -125,7 +125,8 @@ def _executions(
     record = directory.record(directory.number(order))
     new = [a for a in sorted(history, key=lambda a: a.cum_qty) if not directory.passed_on(order.id, int(a.cum_qty))]
     found = [from_activity(activity, order) for activity in new]
-    booked = (0 if record is None else int(record["filled"])) + sum(execution.qty for execution in found)
+    booked = max(0 if record is None else int(record["filled"]), directory.handed_over(order.id))
+    booked += sum(execution.qty for execution in found)
     missing = int(order.filled_qty) - booked
     if record is not None and missing > 0 and infer and order.filled_avg_price:
         paid = int(record["paid"]) + sum(execution.qty * execution.price // MICRO for execution in found)

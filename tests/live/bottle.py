@@ -29,7 +29,7 @@ from live.clock import VirtualClock
 from live.directory import Directory
 from live.dispatch import Dispatcher, Limits
 from live.events import FIELDS, Incoming, Outgoing, Verdict
-from live.news import from_update
+from live.mailbox import Mailbox
 from live.reconcile import Ours, Policy, Report, Snapshot, reconcile
 from tests.kernel.desk import DEFAULTS, HOURS, OPENING
 from tests.live.exchange import Exchange
@@ -142,6 +142,7 @@ class Bottle:
         self.directory = Directory(self.host.state, SYMBOLS)
         self.dispatcher = Dispatcher(self.directory, self.clock, limits)
         self.rest = rest_over(self.exchange, weather)
+        self.mailbox = Mailbox(self.directory, self.clock, self.deliver)
         self.policy = Policy()
         self.signals = 0
         self.dispatcher.authorised(True)
@@ -205,8 +206,8 @@ class Bottle:
         for frame in frames:
             update = parse_trading(frame)
             assert isinstance(update, Update)
-            self.directory.learn(update.order)
-            self.deliver(from_update(update, self.directory, self.clock.now()))
+            self.mailbox.hear(update, self.clock.now())
+        self.mailbox.retry()
 
     def wait(self, seconds: float) -> None:
         """Let time pass, with a timer at its end."""

@@ -216,8 +216,7 @@ def in_range(update: Update) -> bool:
 def test_hostile_updates_are_read_or_refused(message):
     try:
         update = wire.parse_trading(json.dumps({"stream": "trade_updates", "data": message}))
-    except WireError as error:
-        assert len(str(error)) < 300
+    except WireError:
         return
     assert isinstance(update, Update)
     assert in_range(update)
