@@ -6,6 +6,8 @@ client id that it has seen, fills entries at once and in full, and holds the leg
 
 from __future__ import annotations
 
+import os
+import signal as signals
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ from random import Random
 import numpy as np
 from sqlalchemy import Connection
 
-from core.kernel.kinds import CommandKind, EventKind, Phase, ReconcileStep
+from core.kernel.kinds import CommandKind, EventKind, Phase, ReconcileStep, RejectReason
 from core.kernel.records import CONFIG
 from core.kernel.state import new_state
 from core.kernel.units import MICRO, MINUTE, SECOND
@@ -152,9 +154,14 @@ class Broker:
         for leg in (row.target_client_order_id, row.stop_client_order_id):
             if row.kind is CommandKind.SUBMIT_BRACKET:
                 self._insert(leg, values, "held", row.client_order_id)
+        if self.counts()[0] == int(os.environ.get("SEATRIAL_STORY_KILL", "-1")):
+            os.kill(os.getpid(), signals.SIGKILL)  # it has arrived, and nobody hears that it has
 
-    def cancel(self, client: str | None) -> None:
+    def cancel(self, client: str | None) -> str | None:
+        """Cancel an order that has not filled; its state afterwards, None for one that never came."""
         self._book.execute("UPDATE orders SET state = 'canceled' WHERE client = ? AND state != 'filled'", (client,))
+        found = self._book.execute("SELECT state FROM orders WHERE client = ?", (client,)).fetchone()
+        return None if found is None else str(found[0])
 
     def has(self, client: str | None) -> bool:
         return self._book.execute("SELECT 1 FROM orders WHERE client = ?", (client,)).fetchone() is not None
@@ -218,15 +225,25 @@ def serve(host: Host, broker: Broker, rows: tuple[Outgoing, ...], now: int) -> N
             broker.post(row)
             queue += host.handle(*executed(row, now))
         elif row.kind is CommandKind.CANCEL:
-            broker.cancel(row.client_order_id)
-            fields = {"order": int(row.command["order"]), "symbol": int(row.command["symbol"])}
-            queue += host.handle(
-                Incoming(EventKind.ORDER_CANCELED, now, now, fields, answers=row.number, source=SOURCE)
-            )
+            queue += host.handle(_canceled(broker, row, now))
+        elif row.kind is CommandKind.RECONCILE:
+            steps = (ReconcileStep.STARTED, ReconcileStep.FINISHED)
+            queue += host.handle(*(incoming(EventKind.RECONCILE, now, code=step) for step in steps))
+            queue += host.handle(Incoming(EventKind.LANE_OK, now, now, {"code": int(row.lane)}, answers=row.number))
         elif row.kind is CommandKind.QUERY:
             queue += host.handle(*_queried(broker, row, now))
         else:
             queue += host.handle(Incoming(EventKind.LANE_OK, now, now, {"code": int(row.lane)}, answers=row.number))
+
+
+def _canceled(broker: Broker, row: Outgoing, now: int) -> Incoming:
+    """What has filled cannot be cancelled, nor what never arrived."""
+    state = broker.cancel(row.client_order_id)
+    fields = {"order": int(row.command["order"]), "symbol": int(row.command["symbol"])}
+    if state == "canceled":
+        return Incoming(EventKind.ORDER_CANCELED, now, now, fields, answers=row.number, source=SOURCE)
+    fields["code"] = RejectReason.ALREADY_FILLED if state == "filled" else RejectReason.NOT_FOUND
+    return Incoming(EventKind.CANCEL_REJECTED, now, now, fields, answers=row.number, source=SOURCE)
 
 
 def _queried(broker: Broker, row: Outgoing, now: int) -> list[Incoming]:

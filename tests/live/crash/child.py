@@ -32,6 +32,9 @@ def main(url: str, book: str, count: int) -> None:
         serve(host, broker, host.handle(*bars), now)
         for signal in signals:
             serve(host, broker, host.handle(signal), now)
+    for now, bars, _ in minutes(7, count, count + 8):  # nothing new is asked for, and everything open must end
+        clock.move(now)
+        serve(host, broker, host.handle(*bars), now)
     held = {i: int(host.state["symbols"][0, i]["qty"]) for i in range(len(SYMBOLS))}
     seen, digest = host.books.seen(), host.digest()
     run = host.run

@@ -29,9 +29,9 @@ def start(url: str, book: Path, kill: str = "", **extra: str) -> subprocess.Pope
     return subprocess.Popen(command, env=environment, cwd=ROOT, text=True, **pipes)  # type: ignore[call-overload, no-any-return]
 
 
-def killed(url: str, book: Path, kill: str) -> bool:
+def killed(url: str, book: Path, kill: str = "", **extra: str) -> bool:
     """Run a child to its death; False when it never came to that place."""
-    child = start(url, book, kill)
+    child = start(url, book, kill, **extra)
     _, errors = child.communicate(timeout=120)
     assert child.returncode in (0, -signal.SIGKILL), errors[-2000:]
     return child.returncode != 0

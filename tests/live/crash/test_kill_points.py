@@ -39,6 +39,13 @@ def test_killed_while_trading(postgres_url: str, tmp_path: Path, place: str):
     check(postgres_url, finished(postgres_url, book))
 
 
+@pytest.mark.parametrize("order", [1, 6])
+def test_killed_when_an_order_has_arrived_and_its_answer_has_not(postgres_url: str, tmp_path: Path, order: int):
+    book = tmp_path / "broker"
+    assert killed(postgres_url, book, SEATRIAL_STORY_KILL=str(order))
+    check(postgres_url, finished(postgres_url, book))
+
+
 @pytest.mark.parametrize("place", RECOVERING)
 def test_killed_while_recovering_from_a_kill(postgres_url: str, tmp_path: Path, place: str):
     book = tmp_path / "broker"
