@@ -48,8 +48,12 @@ class Directory:
         """Take back what the store knows: (number, broker id) and (broker id, cumulative micro-shares)."""
         for number, broker_id in orders:
             self.bind(number, broker_id)
-        for broker_id, cumulative in executions:
-            self.pass_on(broker_id, cumulative)
+        before: dict[str, int] = {}
+        for broker_id, cumulative in sorted(
+            executions
+        ):  # a quantity is what the sum grew by: rather too much than less
+            self.pass_on(broker_id, cumulative, cumulative - before.get(broker_id, 0))
+            before[broker_id] = cumulative
 
     def symbol(self, name: str) -> int:
         """Number of a symbol, -1 for one that is not traded here."""
@@ -137,7 +141,7 @@ class Directory:
             quantity = abs(event.fields["qty"])
             self.pass_on(event.detail["broker_order_id"], int(event.detail["cum_qty"]), quantity)
 
-    def pass_on(self, broker_id: str, cumulative: int, quantity: int = 0) -> None:
+    def pass_on(self, broker_id: str, cumulative: int, quantity: int) -> None:
         """Remember that an execution has been handed to the engine."""
         self._passed_on.setdefault(broker_id, {})[cumulative] = quantity
         while len(self._passed_on) > KEPT:
@@ -148,7 +152,7 @@ class Directory:
         return cumulative in self._passed_on.get(broker_id, ())
 
     def handed_over(self, broker_id: str) -> int:
-        """Micro-shares of an order that were handed to the engine by this process, as ours or as a stranger's."""
+        """Micro-shares of an order that were handed to the engine, as ours or as a stranger's."""
         return sum(self._passed_on.get(broker_id, {}).values())
 
     def is_ours(self, name: str) -> bool:

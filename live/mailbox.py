@@ -35,19 +35,27 @@ class Mailbox:
         return len(self._parked)
 
     def hear(self, update: Update, received: int) -> bool:
-        """Take news in. Returns whether the order's sum is now what our books say; if not, something was missed."""
+        """Take news in. Returns False when the books should be compared.
+
+        That is when a name is missing, or when the order's sum is not what our books say: then something was missed.
+        """
+        return self._offer(update, received) is True
+
+    def retry(self) -> bool:
+        """Try again what was parked; returns False when what could be delivered now shows that something was missed."""
+        parked, self._parked = self._parked, []
+        agreed = [self._offer(update, received) for update, received in parked]
+        return False not in agreed
+
+    def _offer(self, update: Update, received: int) -> bool | None:
+        """Deliver or park; returns whether the order's sum agrees, None when parked."""
         order = update.order
         number = self._directory.learn(order)
         stranger = number == 0 and not self._directory.is_ours(order.client_order_id)
         symbol = self._directory.symbol(order.symbol)
         if stranger and self._directory.awaits_name(symbol) and self._clock.now() - received < PARKED:
             self._parked.append((update, received))
-            return True
+            return None
         self._deliver(from_update(update, self._directory, received))
         record = self._directory.record(self._directory.number(order))
         return record is None or int(record["filled"]) == int(order.filled_qty)
-
-    def retry(self) -> bool:
-        """Try again what was parked; returns as `hear` does."""
-        parked, self._parked = self._parked, []
-        return all([self.hear(update, received) for update, received in parked])

@@ -1,8 +1,8 @@
 """The live side as a whole, simulated from a seed (T4): engine, dispatcher, reconciliation and broker on one clock.
 
 A run has two phases. In the first anything may happen: requests are lost, answers are lost after they have taken effect,
-the stream is deaf or tells things twice or late, the broker fills, expires and refuses, and a stranger trades in the
-account. Nothing wrong may ever come of it. Then the faults stop, and everything must come to rest within a bounded time,
+the stream is deaf or tells things twice or late, the process dies with a request on its way, the broker fills and
+expires, and a stranger trades in the account. Nothing wrong may ever come of it. Then the faults stop, and everything must come to rest within a bounded time,
 with the same books on both sides. Each seed switches whole classes of faults on or off, because evenly mixed faults hide
 each other; over all seeds every class must have struck, or the generator is broken.
 """
@@ -20,7 +20,7 @@ from tests.live.bottle import SYMBOLS, Bottle
 
 SEEDS, STEPS, REST = 40, 60, 120
 FATES = ("unsent", "lost request", "lost answer", "429", "503", "200")
-CLASSES = (*FATES, "deaf", "twice", "late", "partial", "expire", "hand")
+CLASSES = (*FATES, "deaf", "twice", "late", "partial", "expire", "hand", "crash")
 
 
 class World:
@@ -57,6 +57,8 @@ class World:
             bottle.signal(self.draw.randrange(len(SYMBOLS)))
         if self.chance("hand", 0.02):
             exchange.place(self.draw.choice(SYMBOLS), "buy", 3, f"hand-{len(exchange.orders)}")
+        if self.chance("crash", 0.1):
+            bottle.crash()
         exchange.lost = self.chance("deaf", 0.3)
         self.market()
         if exchange.frames and self.chance("twice", 0.2):
