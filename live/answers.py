@@ -139,7 +139,9 @@ class Reader:
 
     def _found(self, call: Call, found: Found) -> Answer:
         job, task = call.job, call.task
-        self._directory.learn(found.order)
+        known = self._directory.learn(found.order)
+        if job.kind in SUBMITS and known != int(job.command["order"]):  # the id is that of another order of ours
+            return Answer([self.rejected(job, RejectReason.DUPLICATE_ID, about(found.order))])
         caught = catch_up(self._directory, found, self._now, infer=task.attempt > 0)
         if job.kind == CommandKind.CANCEL:
             if task.refusal is None:
