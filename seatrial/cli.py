@@ -16,7 +16,7 @@ import typer
 
 from core.errors import InputError
 from seatrial import console
-from seatrial.commands import doctor, replay, run, scenarios, strategies, synth
+from seatrial.commands import db, doctor, replay, run, scenarios, strategies, synth
 from seatrial.options import examples
 
 BAD_INPUT, DEFECT, INTERRUPTED = 2, 70, 130
@@ -41,6 +41,7 @@ app.command("screen", epilog=strategies.SCREEN_EXAMPLES)(strategies.screen)
 app.command("check-strategy", epilog=strategies.CHECK_EXAMPLES)(strategies.check_strategy)
 app.command("synth", epilog=synth.EXAMPLES)(synth.synth)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+app.add_typer(db.app)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,1 @@
+"""Alpaca's protocol: what its bytes mean, its REST routes through alpaca-py, and its two websockets."""

@@ -1,0 +1,198 @@
+"""The thin layer of asyncio between host, dispatcher, streams and reconciliation. It moves things and decides little.
+
+    trading stream ──news──▶  park, hold or deliver ──▶ host.handle ──commands──▶ dispatcher
+                                     ▲                                               │ take
+                                     └────────── settle ◀── outcome ◀── a thread ◀───┘
+
+Every event passes through `deliver`, on the event loop's thread, so the host is called by one thread only. Requests
+block, and are made in threads. While a snapshot is being compared, news waits, so that both sides of the comparison
+stand still; it is bounded by the time of the reading.
+
+Reconciliation runs when the engine asks for it, when the stream said something that does not fit our books, and every
+`poll` while orders are open: a stream that answers pings and says nothing is found out that way. A run that the engine
+did not ask for and that finds nothing leaves no trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn, Protocol
+
+from core.kernel.kinds import EventKind, Lane, LaneFailure
+from core.kernel.units import SECOND
+from live.alpaca.outcomes import Ambiguous
+from live.alpaca.wire import Datum, Update
+from live.answers import Action, Call
+from live.asking import perform
+from live.directory import State
+from live.events import Incoming, Outgoing
+from live.mailbox import Mailbox
+from live.news import STREAM
+from live.reconciler import Line, Reconciler
+
+BATCH = 256  # events of one transaction
+
+
+class Host(Protocol):
+    """What the gateway needs of the host."""
+
+    @property
+    def state(self) -> State:
+        """The engine's state, shape (1,)."""
+
+    def handle(self, *events: Incoming) -> tuple[Outgoing, ...]:
+        """Take events in; returns committed commands."""
+
+    def confirm_writer(self) -> None:
+        """Raise when somebody else writes for this account by now."""
+
+
+class Gateway:
+    """One account at one broker; also the listener of its trading stream."""
+
+    def __init__(self, host: Host, line: Line) -> None:
+        self.poll = 60 * SECOND
+        self._host = host
+        self._rest = line.rest
+        self._directory = line.directory
+        self._dispatcher = line.dispatcher
+        self._clock = line.clock
+        self._reconciler = Reconciler(self, host, line)
+        self._woken = asyncio.Event()
+        self._poll_now = asyncio.Event()
+        self._mailbox = Mailbox(line.directory, line.clock, self.deliver)
+        self._held: list[tuple[Update, int]] | None = None
+        self._listening = False
+        self._feed_up = True
+
+    def deliver(self, *events: Incoming) -> None:
+        """Hand events to the engine, and its commands to the dispatcher; to be called on the loop's thread."""
+        waiting = list(events)
+        while waiting:
+            batch, waiting = waiting[:BATCH], waiting[BATCH:]
+            commands = self._host.handle(*batch)
+            for event in batch:
+                self._directory.delivered(event)
+            for command in commands:
+                waiting += self._dispatcher.add(command)
+        self._woken.set()
+
+    def wake(self) -> None:
+        """Look again at what may be sent: a clock that others move has moved."""
+        self._woken.set()
+
+    def feed(self, up: bool) -> None:
+        """Whether market data arrives: a probe of its lane answers by it."""
+        self._feed_up = up
+
+    # the trading stream's listener
+
+    def ready(self) -> None:
+        """The trading stream is authorised and listening.
+
+        The engine asks for a reconciliation now, unless it has been waiting for one from the start.
+        """
+        self._listening = True
+        if self._awaited():
+            self._poll_now.set()
+        self._dispatcher.authorised(True)
+        self.deliver(self._told(EventKind.STREAM, 1), self._told(EventKind.LANE_OK, Lane.TRADE_STREAM))
+
+    def lost(self, failure: LaneFailure, detail: str) -> None:
+        """The trading stream is gone: no openings."""
+        fields = {"code": int(Lane.TRADE_STREAM), "code2": int(failure)}
+        now = self._clock.now()
+        failed = Incoming(EventKind.LANE_FAILED, now, now, fields, source=STREAM, detail={"problem": detail})
+        self._dispatcher.authorised(False)
+        self.deliver(*([self._told(EventKind.STREAM, 0)] if self._listening else []), failed)
+        self._listening = False
+
+    def heard(self, news: Sequence[Update | Datum], received: int) -> None:
+        """Order news."""
+        for update in news:
+            assert isinstance(update, Update), "market data on the trading stream"
+            if self._held is not None:
+                self._held.append((update, received))
+            else:
+                self._update(update, received)
+
+    def unreadable(self, problem: str, received: int) -> None:
+        """Something happened that cannot be read: as good as a gap."""
+        if self._listening:
+            told = {"problem": problem}
+            lost = Incoming(EventKind.STREAM, received, received, {"code": 0}, source=STREAM, detail=told)
+            self.deliver(lost, self._told(EventKind.STREAM, 1))
+
+    def _update(self, update: Update, received: int) -> None:
+        if not self._mailbox.hear(update, received):
+            self._poll_now.set()
+
+    def hold(self) -> None:
+        """Let news wait, so that our books stand still."""
+        self._held = []
+
+    def release(self) -> None:
+        """Deliver what has waited."""
+        held, self._held = self._held or [], None
+        for update, received in held:
+            self._update(update, received)
+
+    def _awaited(self) -> bool:
+        """Whether the engine waits for a reconciliation."""
+        return bool(self._host.state["run"]["reconciling"][0])
+
+    def _told(self, kind: EventKind, code: int) -> Incoming:
+        now = self._clock.now()
+        return Incoming(kind, now, now, {"code": int(code)}, source=STREAM)
+
+    # the loops
+
+    async def run(self) -> NoReturn:
+        """Send and reconcile until cancelled; an error ends it, and should end the process."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_comparing())
+            while True:
+                self.deliver(*self._dispatcher.expire())
+                if not self._mailbox.retry():
+                    self._poll_now.set()
+                self._woken.clear()
+                call = self._dispatcher.take()
+                if call is not None:
+                    group.create_task(self._perform(call))
+                    continue
+                wait = self._dispatcher.wait()
+                limit = SECOND if len(self._mailbox) or len(self._dispatcher) else None
+                bounds = [bound for bound in (wait, limit) if bound is not None]
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(bounds) / SECOND if bounds else None):
+                        await self._woken.wait()
+        raise AssertionError("the loop above does not end")
+
+    async def _perform(self, call: Call) -> None:
+        if call.action is Action.RECONCILE:
+            await self._reconciler.run(call)
+            return
+        if call.action in (Action.SUBMIT, Action.CANCEL):
+            self._host.confirm_writer()
+        outcome = await asyncio.to_thread(perform, self._rest, call)
+        stream_down = call.job.lane == Lane.TRADE_STREAM and not self._listening
+        if call.action is Action.PROBE and (stream_down or (call.job.lane == Lane.DATA and not self._feed_up)):
+            outcome = Ambiguous(LaneFailure.CONNECTION, "the stream is down")
+        self.deliver(*self._dispatcher.settle(call, outcome))
+
+    async def _keep_comparing(self) -> NoReturn:
+        """Compare now and then without being asked, while there is something to compare."""
+        while True:
+            try:
+                async with asyncio.timeout(self.poll / SECOND):
+                    await self._poll_now.wait()
+                if not self._awaited():
+                    await asyncio.sleep(1.0)  # the rest of a burst may explain it
+            except TimeoutError:
+                if not int(self._host.state["run"]["working"][0]):
+                    continue
+            self._poll_now.clear()
+            if self._listening:
+                await self._reconciler.run(None)

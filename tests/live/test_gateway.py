@@ -1,0 +1,208 @@
+"""The whole way on real sockets: HTTP and a websocket to the scripted exchange, the engine in between."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from core.errors import InputError
+from core.kernel.kinds import EventKind, LaneFailure, OrderStatus, Phase, ReconcileStep
+from core.kernel.units import MICRO, MINUTE, SECOND
+from live.alpaca.endpoint import Endpoint
+from live.alpaca.rest import Deadlines, Rest
+from live.alpaca.session import TradingSession
+from live.alpaca.stream import Stream
+from live.clock import SystemClock
+from live.directory import Directory
+from live.dispatch import Dispatcher
+from live.events import Incoming
+from live.gateway import Gateway
+from live.pacing import Backoff
+from live.reconciler import Line
+from tests.kernel.desk import HOURS
+from tests.live.bottle import KEYS, SYMBOLS, Memory
+from tests.live.exchange import Exchange
+from tests.live.server import HttpServer, TradingSocket
+
+
+class Desk:
+    """A gateway with everything around it, on the machine's clock."""
+
+    def __init__(self, http: HttpServer, socket: TradingSocket, exchange: Exchange) -> None:
+        self.exchange, self.http, self.socket = exchange, http, socket
+        clock = SystemClock()
+        self.host = Memory(clock, stale_after=3_600 * SECOND)  # type: ignore[arg-type]
+        self.directory = Directory(self.host.state, SYMBOLS)
+        rest = Rest(Endpoint.at(f"http://127.0.0.1:{http.port}", KEYS), Deadlines(1.0, 1.0, 1.0))
+        line = Line(rest, self.directory, Dispatcher(self.directory, clock), clock, clock.now())
+        self.gateway = Gateway(self.host, line)
+        policy = self.gateway._reconciler.policy
+        self.gateway._reconciler.policy = replace(policy, settle=SECOND // 5, looks=3)
+        backoff = Backoff(1, base=SECOND // 100, cap=SECOND // 20)
+        url = f"ws://127.0.0.1:{socket.port}/stream"
+        self.stream = Stream(url, lambda: TradingSession(KEYS), self.gateway, clock, backoff)
+        self._clock = clock
+
+    def tell(self, kind: EventKind, **fields: int) -> None:
+        now = self._clock.now()
+        self.gateway.deliver(Incoming(kind, now, now, fields, source="test"))
+
+    def open(self) -> None:
+        self.tell(EventKind.SESSION, code=Phase.REGULAR, amount=1, qty=HOURS)
+        start = self._clock.now() - MINUTE
+        for symbol in range(len(SYMBOLS)):
+            price = 100 * MICRO
+            fields = {"symbol": symbol, "price": price, "qty": 10**9, "amount": price, "target": price, "stop": price}
+            self.gateway.deliver(Incoming(EventKind.BAR, start, self._clock.now(), fields, source="test"))
+
+    def signal(self, symbol: int = 0) -> int:
+        self.tell(
+            EventKind.SIGNAL, symbol=symbol, strategy=0, intent=0x55 + symbol, code=1, price=100 * MICRO, stop=MICRO,
+            target=2 * MICRO, ratio=600_000,
+        )  # fmt: skip
+        return self.host.symbol(symbol).entry
+
+    async def until(self, done: Callable[[], Any]) -> None:
+        async with asyncio.timeout(15):
+            while not done():
+                await asyncio.sleep(0.005)
+
+    def reconciled(self) -> bool:
+        return not int(self.host.state[0]["run"]["reconciling"])
+
+
+def tell(act: Callable[[Desk], Awaitable[None]]) -> Desk:
+    async def story() -> Desk:
+        exchange = Exchange(SystemClock().now)
+        http = HttpServer(exchange)
+        try:
+            async with TradingSocket(exchange) as socket:
+                desk = Desk(http, socket, exchange)
+                desk.open()
+                async with asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(desk.gateway.run()), group.create_task(desk.stream.run())]
+                    await act(desk)
+                    for task in tasks:
+                        task.cancel()
+                return desk
+        finally:
+            http.close()
+
+    return asyncio.run(story())
+
+
+def test_a_trade_from_signal_to_flat():
+    async def act(desk: Desk) -> None:
+        await desk.until(desk.reconciled)
+        entry = desk.signal()
+        assert entry
+        await desk.until(lambda: desk.directory.broker_id(entry + 2))
+        desk.exchange.fill(str(desk.directory.broker_id(entry)))
+        await desk.until(lambda: desk.host.symbol().qty == 100 * MICRO)
+        desk.exchange.fill(str(desk.directory.broker_id(entry + 1)), price="102")
+        await desk.until(lambda: desk.host.symbol().entry == 0)
+
+    desk = tell(act)
+    assert desk.host.symbol().realized == 200 * MICRO
+    steps = [e.fields["code"] for e in desk.host.journal if e.kind == EventKind.RECONCILE]
+    assert steps.count(ReconcileStep.FINISHED) == 1, "the one that the start waits for"
+    assert desk.host.answered == set(desk.host.outbox)
+
+
+def test_what_happens_while_the_stream_is_down_is_found_when_it_is_back():
+    async def act(desk: Desk) -> None:
+        await desk.until(desk.reconciled)
+        entry = desk.signal()
+        await desk.until(lambda: desk.directory.broker_id(entry))
+        desk.socket.mood = "503"
+        await desk.socket.drop()
+        await desk.until(lambda: not int(desk.host.state[0]["run"]["streaming"]))
+        desk.exchange.lost = True
+        desk.exchange.fill(str(desk.directory.broker_id(entry)), 30)
+        desk.exchange.lost = False
+        assert desk.signal(symbol=1) == 0, "nothing opens while the stream is down"
+        desk.socket.mood = ""
+        await desk.until(lambda: desk.host.symbol().qty == 30 * MICRO)
+        await desk.until(desk.reconciled)
+
+    desk = tell(act)
+    assert desk.exchange.posts[0] not in desk.exchange.posts[1:], "what follows protects the 30 shares"
+
+
+def test_the_leg_of_an_order_whose_answer_is_not_here_yet_is_waited_for():
+    async def act(desk: Desk) -> None:
+        await desk.until(desk.reconciled)
+        real = desk.exchange._post
+
+        def slow(body: dict[str, Any]) -> tuple[int, Any]:
+            status, answer = real(body)
+            desk.exchange.fill(answer["id"])
+            desk.exchange.fill(next(leg["id"] for leg in answer["legs"] if leg["type"] == "limit"), price="102")
+            time.sleep(0.3)
+            return status, answer
+
+        desk.exchange._post = slow  # type: ignore[method-assign]
+        desk.signal()
+        await desk.until(lambda: desk.host.symbol().realized == 200 * MICRO)
+
+    desk = tell(act)
+    assert EventKind.FOREIGN_FILL not in desk.host.kinds()
+
+
+def test_a_broker_that_cannot_be_read_is_asked_until_it_can():
+    async def act(desk: Desk) -> None:
+        await desk.until(desk.reconciled)
+        desk.http.status = 503
+        desk.gateway.lost(LaneFailure.CONNECTION, "dropped")
+        desk.gateway.ready()
+        await desk.until(lambda: desk.host.kinds().count(EventKind.LANE_FAILED) >= 3)
+        assert not desk.reconciled()
+        desk.http.status = 0
+        await desk.until(desk.reconciled)
+
+    tell(act)
+
+
+def test_a_difference_stops_the_symbol_after_the_last_look():
+    async def act(desk: Desk) -> None:
+        desk.exchange.positions["BBB"] = 7  # type: ignore[assignment]
+        await desk.until(desk.reconciled)
+        assert desk.host.symbol(1).unreconciled == 1
+        assert desk.signal(symbol=1) == 0
+        assert desk.signal(symbol=2)
+
+    desk = tell(act)
+    steps = [e.fields["code"] for e in desk.host.journal if e.kind == EventKind.RECONCILE]
+    assert steps.count(ReconcileStep.SYMBOL_DIFFERS) == 1
+
+
+def test_a_fill_that_the_stream_forgot_is_missed_by_its_sum():
+    async def act(desk: Desk) -> None:
+        await desk.until(desk.reconciled)
+        entry = desk.signal()
+        await desk.until(lambda: desk.directory.broker_id(entry))
+        order = str(desk.directory.broker_id(entry))
+        desk.exchange.lost = True
+        desk.exchange.fill(order, 30)
+        desk.exchange.lost = False
+        desk.exchange.end(order, "canceled")
+        await desk.until(lambda: desk.host.symbol().qty == 30 * MICRO)
+        assert desk.host.order(entry).status == OrderStatus.CANCELED
+
+    tell(act)
+
+
+def test_another_account_ends_the_process():
+    async def act(desk: Desk) -> None:
+        await desk.until(desk.reconciled)
+        desk.exchange.account = "another"
+        desk.gateway.unreadable("x", SystemClock().now())
+        await asyncio.sleep(10)
+
+    with pytest.RaisesGroup(InputError, flatten_subgroups=True):
+        tell(act)
