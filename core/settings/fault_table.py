@@ -131,7 +131,7 @@ _BROKER = {
         "The broker grants less buying power than we count.",
         scope=(),
         parameters=kinds.Power,
-        shown_by=("order_rejected", "reject_storm"),
+        shown_by=("buying_power_drift",),
     ),
     "untradable": Kind(
         37,
