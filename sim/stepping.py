@@ -167,16 +167,19 @@ def _tick(v: Venue, log: Log, bars: np.ndarray, now: int) -> None:
 
 
 @entry
-def post(venues: np.ndarray, queues: np.ndarray, commands: np.ndarray, at_once: int) -> None:
-    """Send a command, COMMAND of shape (1,), on its way to the venue with the delay that the engine's would have.
+def post(venues: np.ndarray, queues: np.ndarray, commands: np.ndarray, at_once: int, earliest: int) -> int:
+    """Send a command, COMMAND of shape (1,), on its way to the venue; returns when it arrives.
 
-    `at_once` = 1 spares it the way: for what the broker does by itself.
+    It takes the delay that the engine's would take, and does not overtake what arrives at `earliest`. `at_once` = 1
+    spares it the way: for what the broker does by itself.
     """
     v, c = venues[0], commands[0]
     base = v.profile.cancel_latency if c.kind == CommandKind.CANCEL else v.profile.submit_latency
     wait = 0 if at_once != 0 else delay(v.profile, base, identity(c.intent, c.leg), c.kind)
     mid = v.symbol[c.symbol].last if c.symbol >= 0 else 0
-    messages.post_command(queues[0], v.now + wait, c, mid)
+    arrival = max(v.now + wait, earliest)
+    messages.post_command(queues[0], arrival, c, mid)
+    return arrival
 
 
 @entry

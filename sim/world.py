@@ -14,6 +14,7 @@ import numpy as np
 from core.bars import SessionBlock
 from core.datasets.dataset import Dataset
 from core.kernel.records import COMMAND, MAX_SYMBOLS
+from core.kernel.units import MINUTE
 from core.settings.scenario import Settings
 from sim import stepping
 from sim.market import DailySigma, calendar_events, integer_bars, minute_grid, post_calendar
@@ -71,10 +72,13 @@ class World:
             if why == stepping.OVER and not self._next_session():
                 self.finished = True
 
-    def send(self, command: np.ndarray, at_once: bool = False) -> None:
-        """Send a COMMAND record of shape (1,) to the venue, over the line's delay unless it is the broker's own."""
+    def send(self, command: np.ndarray, at_once: bool = False, earliest: int = 0) -> int:
+        """Send a COMMAND record of shape (1,) to the venue; returns when it arrives, not before `earliest`.
+
+        It takes the line's delay, unless it is the broker's own and arrives at once.
+        """
         command["created"] = self.now
-        stepping.post(self._desk.venue, self._desk.queue, command, int(at_once))
+        return int(stepping.post(self._desk.venue, self._desk.queue, command, int(at_once), earliest))
 
     def judge(self, command: np.ndarray) -> tuple[int, int]:
         """The venue's RejectReason for a command if it were there now, or -1; and the price it judges by."""
@@ -96,6 +100,21 @@ class World:
         """The last trade of each symbol that the venue goes by, int64 (S,) micros; 0 = none yet."""
         last: np.ndarray = self._desk.venue["symbol"]["last"][0, : len(self.symbols)]
         return last
+
+    def bars_ahead(self, count: int) -> int:
+        """The time at which so many more minutes of the grid will have been seen; the end when there are fewer."""
+        seen = self._minutes["time"] + MINUTE + int(self.settings.venue.feed_latency)
+        coming = seen[seen > self.now]
+        if count <= len(coming):
+            return int(coming[count - 1])
+        left = count - len(coming)
+        for session in self.dataset.sessions:
+            if int(session["date"]) > int(self.session["date"]):
+                length = (int(session["close"]) - int(session["open"])) // MINUTE
+                if left <= length:
+                    return int(session["open"]) + left * MINUTE + int(self.settings.venue.feed_latency)
+                left -= length
+        return self.end + SETTLE
 
     def half_spread(self) -> float:
         """The venue's usual half-spread, a fraction of the price."""
