@@ -50,7 +50,7 @@ def create_app(exchange: Exchange) -> Edge:
         redoc_url=None,
     )
     app.state.exchange = exchange
-    for part in (account, orders, positions, reference, watchlists, market_data, control):
+    for part in (orders, positions, account, reference, watchlists, market_data, control):
         app.include_router(part.router)
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _no_route)

@@ -80,6 +80,11 @@ class DataStream:
         self._late: list[dict[str, Any]] = []
         self._day = 0
 
+    def subscribed(self, feed: str, channel: str) -> bool:
+        """Whether somebody has subscribed to a channel of this endpoint."""
+        subscriber = self._subscribers.get(feed)
+        return subscriber is not None and bool(subscriber.wanted[channel])
+
     async def serve(self, socket: WebSocket, feed: str) -> None:
         """Serve one connection to its end."""
         await socket.accept()

@@ -36,6 +36,11 @@ class TradeStream:
         """Whether somebody is connected."""
         return self._connection is not None
 
+    @property
+    def listening(self) -> bool:
+        """Whether somebody is connected and listens."""
+        return bool(self._listening)
+
     async def serve(self, socket: WebSocket) -> None:
         """Serve one connection to its end."""
         refused = self._refusal()

@@ -29,8 +29,8 @@ class Json(Response):
         return json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
 
 
-def exchange_of(request: Request) -> Exchange:
-    """The exchange behind the application."""
+async def exchange_of(request: Request) -> Exchange:
+    """The exchange behind the application; async, or it would be called in a thread."""
     exchange: Exchange = request.app.state.exchange
     return exchange
 
