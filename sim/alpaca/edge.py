@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,7 @@ CONTROL = ("/sim", "/docs", "/openapi.json")
 PAGES = ("/v2/clock", "/v2/calendar")  # without credentials these answer with a gateway's page
 CHALLENGE = [(b"www-authenticate", b'Bearer realm="alpaca", Basic realm="alpaca"')]
 NO_CHANGE = Action()
+LOG = logging.getLogger("seatrial.server")
 
 
 @dataclass(slots=True)
@@ -107,7 +109,12 @@ class Edge:
         async def again() -> Message:
             return next(given, {"type": "http.disconnect"})
 
-        await self._app(scope, again, answer.take)
+        try:
+            await self._app(scope, again, answer.take)
+        except Exception:
+            if not answer.body:
+                raise
+            LOG.exception("%s %s failed", scope["method"], scope["path"])  # the client gets the 500 that was written
         return answer
 
     def _headers(self, number: int, path: str, answer: _Answer, action: Action) -> list[tuple[bytes, bytes]]:

@@ -216,7 +216,7 @@ def interval_starts(time: Ints, amount: int, unit: str) -> Ints:
         passed = time - _nanos(midnight)
         return time - passed % length
     if unit == "Week":
-        midnight = (midnight.tz_localize(None) - pd.to_timedelta(midnight.weekday, unit="D")).tz_localize(NEW_YORK)
+        midnight = (midnight.tz_localize(None) - pd.to_timedelta(midnight.day_of_week, unit="D")).tz_localize(NEW_YORK)
     elif unit == "Month":
         month = (local.month - 1) // amount * amount + 1
         parts = pd.DataFrame({"year": local.year, "month": month, "day": 1})

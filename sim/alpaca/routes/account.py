@@ -14,11 +14,10 @@ from sim.alpaca.history import portfolio_history
 from sim.alpaca.regimes import MARGIN_EQUITY
 from sim.alpaca.routes.common import At, Body, Json, read_int, read_list, read_time
 from sim.alpaca.schemas import AccountObject, Answer, ConfigurationsObject, PortfolioHistoryObject, answers, body_of
-from sim.alpaca.text import dec, parse_date, stamp
+from sim.alpaca.text import dec, parse_date, parse_time, stamp
 
 router = APIRouter(prefix="/v2", tags=["account"])
 MOST_ACTIVITIES = 100
-EVER = 2**62
 
 
 def account_body(at: Exchange) -> dict[str, Any]:
@@ -200,11 +199,11 @@ def _page(
             raise invalid(f"invalid date: {date[:60]}") from None
         rows = [row for row in rows if _moment(row)[:10] == day]
     if after:
-        first = stamp(read_time("after", after, 0))
-        rows = [row for row in rows if _moment(row) > first]
+        first = read_time("after", after, 0)
+        rows = [row for row in rows if parse_time(_moment(row)) > first]
     if until:
-        last = stamp(read_time("until", until, EVER))
-        rows = [row for row in rows if _moment(row) < last]
+        last = read_time("until", until, 0)
+        rows = [row for row in rows if parse_time(_moment(row)) < last]
     rows = list(rows) if direction == "asc" else rows[::-1]
     if token:
         places = [i for i, row in enumerate(rows) if row["id"] == token]

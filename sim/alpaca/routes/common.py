@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Request
+from starlette.responses import JSONResponse
 
 from sim.alpaca.errors import MALFORMED, ApiError, invalid
 from sim.alpaca.exchange import Exchange
@@ -17,7 +18,7 @@ Value = TypeVar("Value")
 MEDIA = "application/json; charset=UTF-8"
 
 
-class Json(Response):
+class Json(JSONResponse):
     """A JSON answer with Alpaca's content type."""
 
     media_type = MEDIA
