@@ -15,19 +15,20 @@ import numpy as np
 
 from core.calendar import as_date, sessions
 from core.engine_config import micros
-from core.kernel.kinds import CommandKind, OrderType, Phase, Role, TimeInForce
+from core.kernel.kinds import CommandKind, OrderType, Phase, TimeInForce
 from core.kernel.records import MAX_ORDERS
 from core.kernel.units import MICRO
 from sim.alpaca import refusals
 from sim.alpaca.errors import forbidden, invalid, not_found, unprocessable
-from sim.alpaca.identity import broker_ids, drawn_uuid, intent_of
+from sim.alpaca.identity import drawn_uuid, intent_of
 from sim.alpaca.ledger import Ledger
+from sim.alpaca.making import command_about, command_of, intent_word, orders_of, replacement_of
 from sim.alpaca.news import Messages, Newsroom
 from sim.alpaca.order import Order, order_body
 from sim.alpaca.regimes import Regime
 from sim.alpaca.ticket import Change, Ticket
 from sim.orders import FINE
-from sim.world import World, new_command
+from sim.world import World
 
 GTC_DAYS = 90
 DAY = 86_400 * 1_000_000_000
@@ -126,7 +127,13 @@ class Broker:
         self._number(command, ticket)
         if self.refusals_come == "at_once":
             self._judge(command, ticket, symbol)
-        order = self._enter(ticket, command, client_order_id)
+        order, *legs = orders_of(ticket, command, client_order_id, self.now)
+        if any(member.id in self.by_id for member in (order, *legs)):
+            raise invalid("client_order_id must be unique")  # it names a leg of a group
+        order.status = "pending_new" if self._starts_now(order) else "accepted"
+        for member in (order, *legs):
+            member.expires = self._expiry(member)
+            self._register(member)
         order.arrives = self.world.send(command)
         return order
 
@@ -138,7 +145,7 @@ class Broker:
             raise unprocessable("order pending replace")
         if order.over:
             raise unprocessable(f'order is already in "{order.status}" state')
-        command = self._about(order, CommandKind.CANCEL)
+        command = command_about(order, CommandKind.CANCEL)
         order.pend("pending_cancel", self.now)
         self.world.send(command, at_once, order.group[0].arrives)
 
@@ -147,36 +154,11 @@ class Broker:
         client_order_id = change.client_order_id or self._name()
         if client_order_id in self.by_client:
             raise invalid("client_order_id must be unique")
-        intent, leg = intent_of(client_order_id)
-        new = Order(
-            number=self._take_numbers(1)[0],
-            id=broker_ids(intent, range(leg, leg + 1))[0],
-            client_order_id=client_order_id,
-            intent=intent,
-            leg=leg,
-            symbol=order.symbol,
-            side=order.side,
-            type=order.type,
-            tif=order.tif if change.tif is None else change.tif,
-            qty=change.qty or order.qty,
-            created=self.now,
-            order_class=order.order_class,
-            role=order.role,
-            limit=change.limit or order.limit,
-            stop=change.stop or order.stop,
-            trail=order.trail,
-            trail_share=order.trail_share,
-            extended=order.extended,
-            position_intent=order.position_intent,
-            replaces=order.id,
-            status="held" if order.status == "held" else "pending_new",
-        )
-        if change.trail and order.trail:
-            new.trail = change.trail
-        elif change.trail:
-            new.trail_share = change.trail * 1000 // 100
+        new = replacement_of(order, change, client_order_id, self._take_numbers(1)[0], self.now)
+        if new.id in self.by_id:
+            raise invalid("client_order_id must be unique")
         new.expires = self._expiry(new)
-        command = self._about(new, CommandKind.REPLACE)
+        command = command_about(new, CommandKind.REPLACE)
         command["target_order"] = order.number
         order.pend("pending_replace", self.now)
         self.replacements[order.id] = new
@@ -249,77 +231,6 @@ class Broker:
                     return found
         raise forbidden("too many open orders")
 
-    def _enter(self, ticket: Ticket, command: np.ndarray, client_order_id: str) -> Order:
-        """Make the orders of a command, and remember them."""
-        c = command[0]
-        intent, leg = int(c["intent"]), int(c["leg"])
-        ids = broker_ids(intent, range(leg, leg + 3))
-        oco = ticket.order_class == "oco"
-        head = Order(
-            number=int(c["order"]),
-            id=ids[0],
-            client_order_id=client_order_id,
-            intent=intent,
-            leg=leg,
-            symbol=int(c["symbol"]),
-            side=ticket.side,
-            type=ticket.type,
-            tif=ticket.tif,
-            qty=ticket.qty,
-            created=self.now,
-            order_class=ticket.order_class,
-            role=Role(int(c["role"])),
-            limit=ticket.target if oco else ticket.limit,
-            stop=ticket.stop,
-            trail=ticket.trail,
-            trail_share=ticket.trail_share,
-            extended=ticket.extended,
-            notional=ticket.notional,
-            position_intent=ticket.position_intent,
-        )
-        head.status = "pending_new" if self._starts_now(head) else "accepted"
-        head.expires = self._expiry(head)
-        self._register(head)
-        if ticket.target and not oco:
-            self._enter_leg(head, int(c["target_order"]), ids[1], 1, ticket)
-        if ticket.loss_stop:
-            place = 1 if oco else 2
-            self._enter_leg(head, int(c["stop_order"]), ids[place], place, ticket, stop=True)
-        return head
-
-    def _enter_leg(
-        self, head: Order, number: int, broker_id: str, place: int, ticket: Ticket, stop: bool = False
-    ) -> None:
-        """Make a sleeping exit of a group; its client id is the broker's own."""
-        oco = ticket.order_class == "oco"
-        kind = OrderType.LIMIT
-        if stop:
-            kind = OrderType.STOP_LIMIT if ticket.loss_limit else OrderType.STOP
-        side = head.side if oco else -head.side
-        leg = Order(
-            number=number,
-            id=broker_id,
-            client_order_id=drawn_uuid("leg", head.client_order_id, place),
-            intent=head.intent,
-            leg=head.leg + place,
-            symbol=head.symbol,
-            side=side,
-            type=kind,
-            tif=head.tif,
-            qty=head.qty,
-            created=head.created,
-            order_class=head.order_class,
-            role=Role.STOP if stop else Role.TARGET,
-            limit=ticket.loss_limit if stop else ticket.target,
-            stop=ticket.loss_stop if stop else 0,
-            position_intent="buy_to_close" if side > 0 else "sell_to_close",
-            status="held",
-            expires=head.expires,
-            parent=head,
-        )
-        head.legs.append(leg)
-        self._register(leg)
-
     def _register(self, order: Order) -> None:
         self.orders.append(order)
         self.by_id[order.id] = order
@@ -331,17 +242,6 @@ class Broker:
         """A client id for an order that came without one."""
         self._unnamed += 1
         return drawn_uuid("unnamed", self.world.settings.name, self.world.settings.seed, self._unnamed)
-
-    def _about(self, order: Order, kind: CommandKind) -> np.ndarray:
-        """A command about one order, with its present terms."""
-        command = new_command()
-        c = command[0]
-        c["kind"], c["order"], c["intent"], c["leg"] = kind, order.number, order.intent, order.leg
-        c["symbol"], c["side"], c["role"], c["type"] = order.symbol, order.side, order.role, order.type
-        c["tif"], c["extended"], c["qty"] = order.tif, order.extended, order.qty
-        c["limit"] = order.limit
-        c["stop"], c["target"] = order.trail or order.stop, order.trail_share
-        return command
 
     def _starts_now(self, order: Order) -> bool:
         """Whether the venue would put an order to work if it were there now."""
@@ -383,28 +283,3 @@ CONFIGURATION: dict[str, Any] = {
     "max_options_trading_level": None,
     "disable_overnight_trading": False,
 }
-
-
-def intent_word(side: int, position: int) -> str:
-    """Whether an order opens or closes, in Alpaca's words; `position` signed micros."""
-    verb = "buy" if side > 0 else "sell"
-    return f"{verb}_to_close" if position * side < 0 else f"{verb}_to_open"
-
-
-def command_of(ticket: Ticket, symbol: int, intent: int, leg: int) -> np.ndarray:
-    """The venue's command for a ticket, but for the numbers of its orders: COMMAND of shape (1,)."""
-    command = new_command()
-    c = command[0]
-    kinds = {"bracket": CommandKind.SUBMIT_BRACKET, "oto": CommandKind.SUBMIT_BRACKET, "oco": CommandKind.SUBMIT_OCO}
-    c["kind"] = kinds.get(ticket.order_class, CommandKind.SUBMIT)
-    c["intent"], c["leg"], c["symbol"], c["side"] = intent, leg, symbol, ticket.side
-    c["type"], c["tif"], c["extended"], c["qty"] = ticket.type, ticket.tif, ticket.extended, ticket.qty
-    c["role"] = Role.ENTRY if ticket.position_intent.endswith("open") else Role.EXIT
-    c["limit"] = ticket.limit
-    if ticket.order_class == "oco":
-        c["role"], c["limit"] = Role.TARGET, ticket.target
-    if ticket.order_class:
-        c["target"], c["stop"], c["stop_limit"] = ticket.target, ticket.loss_stop, ticket.loss_limit
-    else:
-        c["stop"], c["target"] = ticket.trail or ticket.stop, ticket.trail_share
-    return command

@@ -59,7 +59,11 @@ def test_longer_bars_hold_shorter_ones(client: StockHistoricalDataClient) -> Non
         return client.get_stock_bars(request)["ALFA"]
 
     minutes, hours, days = read(1, TimeFrameUnit.Minute), read(1, TimeFrameUnit.Hour), read(1, TimeFrameUnit.Day)
-    regular = [bar for bar in minutes if bar.timestamp.day == 10 and 1430 <= bar.timestamp.hour * 100 + bar.timestamp.minute < 2100]
+    regular = [
+        bar
+        for bar in minutes
+        if bar.timestamp.day == 10 and 1430 <= bar.timestamp.hour * 100 + bar.timestamp.minute < 2100
+    ]
     assert [bar.timestamp.isoformat() for bar in days] == ["2025-11-10T05:00:00+00:00", "2025-11-11T05:00:00+00:00"]
     assert (days[0].open, days[0].close) == (regular[0].open, regular[-1].close)
     assert (days[0].high, days[0].low) == (max(b.high for b in regular), min(b.low for b in regular))
@@ -198,6 +202,8 @@ def test_portfolio_history_questions(caller: Caller) -> None:
     assert (len(days["timestamp"]), days["timeframe"]) == (2, "1D")
     quarter = caller.get(path, timeframe="15Min", start="2025-11-11")
     assert all(b - a == 900 for a, b in zip(quarter["timestamp"], quarter["timestamp"][1:], strict=False))
-    assert len(caller.get(path, period="1D", extended_hours="true")["equity"]) > len(caller.get(path, period="1D")["equity"])
+    assert len(caller.get(path, period="1D", extended_hours="true")["equity"]) > len(
+        caller.get(path, period="1D")["equity"]
+    )
     for query in ({"timeframe": "2Min"}, {"period": "1X"}, {"period": "3M", "timeframe": "1Min"}, {"pnl_reset": "x"}):
         assert caller.call("GET", path, params=query).status_code == 422

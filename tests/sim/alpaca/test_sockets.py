@@ -254,5 +254,3 @@ def test_a_speed_moves_the_clock_by_itself(make: Make) -> None:
     assert before["mode"] == 36_000.0
     caller.order(qty=1)
     wait_for(lambda: len(caller.get("/v2/positions")) == 1)
-
-

@@ -97,9 +97,7 @@ def test_a_market_order_fills_and_makes_a_position(quiet: Caller, trading: Tradi
         (lambda p: limit(p * 0.9), OrderType.LIMIT),
         (lambda p: limit(p * 0.9, time_in_force=GTC, extended_hours=True), OrderType.LIMIT),
         (
-            lambda p: StopOrderRequest(
-                symbol="ALFA", qty=1, side=BUY, time_in_force=DAY, stop_price=round(p * 1.1, 2)
-            ),
+            lambda p: StopOrderRequest(symbol="ALFA", qty=1, side=BUY, time_in_force=DAY, stop_price=round(p * 1.1, 2)),
             OrderType.STOP,
         ),
         (
