@@ -7,7 +7,8 @@ day, the same calendar. `history` keeps what the market has shown so far, for th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 
 import numpy as np
 
@@ -53,6 +54,11 @@ class World:
     def phase(self) -> int:
         """The Phase of the day at the venue."""
         return int(self._desk.venue[0]["phase"])
+
+    def close(self) -> None:
+        """Let go of the data; nothing moves any more."""
+        self._blocks.close()
+        self.finished = True
 
     def advance(self, until: int) -> Iterator[np.ndarray]:
         """Let everything happen that is heard up to and including `until`; yields EVENT records, in order.
@@ -120,18 +126,19 @@ class World:
         """The venue's usual half-spread, a fraction of the price."""
         return float(self.settings.venue.half_spread_bps) / 10_000
 
-    def _sessions(self) -> Iterator[SessionBlock]:
+    def _sessions(self) -> Generator[SessionBlock]:
         """The sessions that are traded; what comes before them goes into the history."""
         first = int(self.dataset.sessions["date"][0])
         warm_up = self.settings.data.warm_up_sessions
-        for block in self.dataset.blocks(HISTORY_SESSIONS):
-            if int(block.session["date"]) >= first:
-                if warm_up == 0:
-                    yield block
-                    continue
-                warm_up -= 1
-                self._sigma.add(block.bars)
-            self.history.append(block)
+        with closing(self.dataset.blocks(HISTORY_SESSIONS)) as blocks:
+            for block in blocks:
+                if int(block.session["date"]) >= first:
+                    if warm_up == 0:
+                        yield block
+                        continue
+                    warm_up -= 1
+                    self._sigma.add(block.bars)
+                self.history.append(block)
 
     def _next_session(self) -> bool:
         """Prepare the venue for the next session; False when there is none."""

@@ -18,6 +18,7 @@ from core.settings.scenario import Settings
 from sim.alpaca.broker import Broker, Refusals
 from sim.alpaca.clock import Clock
 from sim.alpaca.data_stream import DataStream
+from sim.alpaca.faults.scenario import edge_faults
 from sim.alpaca.faults.table import FaultTable
 from sim.alpaca.keys import Keys
 from sim.alpaca.limits import Bucket
@@ -58,6 +59,8 @@ class Exchange:
         self.tape = Tape(self.world)
         self.clock = Clock(self.world.start, options.speed)
         self.faults = FaultTable(settings.seed)
+        for fault in edge_faults(settings.faults, self.world.start):
+            self.faults.add(fault)
         self.buckets = {name: Bucket(options.rate_limit) for name in ("trading", "data")}
         self.trade_stream = TradeStream(self, binary=not options.text)
         self.data_stream = DataStream(self)

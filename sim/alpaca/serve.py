@@ -101,3 +101,4 @@ class Running:
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
+        self.exchange.world.close()

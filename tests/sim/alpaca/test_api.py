@@ -35,7 +35,8 @@ def api():
     chosen = QUIET | {"data.end": date(2025, 11, 10), "data.symbols": ["ALFA", "BRVO"]}
     exchange = Exchange(load_settings("breakout-4w", chosen), Options(rate_limit=0))
     exchange.broker.advance(exchange.world.start + 6 * 3600 * 10**9)
-    return schemathesis.openapi.from_asgi("/openapi.json", create_app(exchange))
+    yield schemathesis.openapi.from_asgi("/openapi.json", create_app(exchange))
+    exchange.world.close()
 
 
 def test_the_description_holds(api, subtests) -> None:

@@ -65,6 +65,7 @@ def test_the_world_gives_the_fills_of_the_run(recorded):
         )
         for e in events
     ]
+    world.close()
     assert len(fills) > 50
     assert sorted(fills, key=str) == fills_of(run)
 
