@@ -25,7 +25,7 @@ HALT = [{"symbol": "BRVO", "at": "2025-11-10T10:05:00-05:00", "for": "5m", "kind
 
 @pytest.fixture(scope="module")
 def caller(make: Make) -> Caller:
-    started = make(QUIET | {"halts": HALT})
+    started = make(QUIET)
     started.advance("2025-11-10T15:00:00Z")
     return started
 
@@ -102,7 +102,9 @@ def test_alpaca_py_hears_trade_updates(caller: Caller) -> None:
     wait_for(lambda: not caller.server.exchange.trade_stream.connected)
 
 
-def test_alpaca_py_hears_the_market(caller: Caller) -> None:
+def test_alpaca_py_hears_the_market(make: Make) -> None:
+    caller = make(QUIET | {"halts": HALT})
+    caller.advance("2025-11-10T15:00:00Z")
     heard: dict[str, list[Any]] = {"bar": [], "day": [], "quote": [], "trade": [], "status": []}
     client = StockDataStream("key", "secret", url_override=caller.server.data_stream_url())
 
