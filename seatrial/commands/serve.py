@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from sim.alpaca.serve import Running
 
 EXAMPLES = examples(
-    "seatrial serve breakout-4w                    lockstep: the clock waits for you",
-    "seatrial serve breakout-4w --speed 60         a virtual minute a second",
-    "seatrial serve my/scenario.toml --port 0      on any free port",
-    "seatrial serve breakout-4w --keys keys.toml   other keys than key and secret",
+    "seatrial serve breakout-4w                lockstep: the clock waits for you",
+    "seatrial serve breakout-4w --speed 60     a virtual minute a second",
+    "seatrial serve my/scenario.toml --port 0  on any free port",
+    "seatrial serve breakout-4w --keys FILE    other keys than key and secret",
     "curl -X POST localhost:8764/sim/advance -d '{\"bars\": 1}'",
 )
 DEFAULT_PORT = 8764

@@ -9,18 +9,16 @@ client's. Client and server share the machine's cores.
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import date
 from typing import Any
 
 import pytest
 import requests
-
-from core.config import load_settings
-from sim.alpaca.exchange import Options
-from sim.alpaca.serve import Running
 
 ORDER = {"symbol": "ALFA", "qty": 1, "side": "buy", "type": "limit", "limit_price": 10, "time_in_force": "day"}
 PAIRS = 100
@@ -28,20 +26,27 @@ Call = Callable[[str, str, Any], tuple[int, bytes]]
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    quiet = {"data.end": date(2025, 11, 10), "venue.submit_latency": "0ms", "venue.cancel_latency": "0ms"}
-    with Running(load_settings("breakout-4w", quiet), Options(rate_limit=0)) as running:
-        requests.post(running.url + "/sim/advance", json={"until": "2025-11-10T15:00:00Z"}, timeout=60)
-        yield running
+def url() -> Iterator[str]:
+    """A server in a process of its own."""
+    quiet = ("data.end=2025-11-10", "venue.submit_latency=0ms", "venue.cancel_latency=0ms")
+    options = ["breakout-4w", "--port", "0", "--rate-limit", "0", "--json", *(f"--set={change}" for change in quiet)]
+    command = [sys.executable, "-c", "from seatrial.cli import main; main()", "serve", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        text = "".join(iter(process.stdout.readline, "}\n")) + "}"
+        place: str = json.loads(text)["rest"]
+        requests.post(place + "/sim/advance", json={"until": "2025-11-10T15:00:00Z"}, timeout=60)
+        yield place
+        process.send_signal(signal.SIGINT)
 
 
 @contextmanager
-def by_requests(server: Running) -> Iterator[Call]:
+def by_requests(url: str) -> Iterator[Call]:
     session = requests.Session()
     session.headers.update({"APCA-API-KEY-ID": "key", "APCA-API-SECRET-KEY": "secret"})
 
     def call(method: str, path: str, body: Any) -> tuple[int, bytes]:
-        answer = session.request(method, server.url + path, json=body, timeout=60)
+        answer = session.request(method, url + path, json=body, timeout=60)
         return answer.status_code, answer.content
 
     yield call
@@ -49,8 +54,8 @@ def by_requests(server: Running) -> Iterator[Call]:
 
 
 @contextmanager
-def by_socket(server: Running) -> Iterator[Call]:
-    line = socket.create_connection(("127.0.0.1", server.port))
+def by_socket(url: str) -> Iterator[Call]:
+    line = socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])))
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     keys = "APCA-API-KEY-ID: key\r\nAPCA-API-SECRET-KEY: secret\r\n"
 
@@ -72,11 +77,9 @@ def by_socket(server: Running) -> Iterator[Call]:
 
 
 @pytest.mark.parametrize("client", [by_requests, by_socket])
-def test_order_round_trips(
-    benchmark, server: Running, client: Callable[[Running], AbstractContextManager[Call]]
-) -> None:
+def test_order_round_trips(benchmark, url: str, client: Callable[[str], AbstractContextManager[Call]]) -> None:
     """PAIRS orders and their cancels; divide by 2 * PAIRS for a round trip."""
-    with client(server) as call:
+    with client(url) as call:
 
         def trade() -> None:
             for _ in range(PAIRS):
@@ -87,4 +90,4 @@ def test_order_round_trips(
             call("POST", "/sim/advance", {"bars": 1})
 
         benchmark(trade)
-    assert server.exchange.broker.live == []
+        assert call("GET", "/v2/orders", None) == (200, b"[]")
