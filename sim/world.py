@@ -18,6 +18,7 @@ from core.kernel.records import COMMAND, MAX_SYMBOLS
 from core.kernel.units import MINUTE
 from core.settings.scenario import Settings
 from sim import stepping
+from sim.faults.weather import Weather
 from sim.market import DailySigma, calendar_events, integer_bars, minute_grid, post_calendar
 from sim.scenario import SETTLE, open_data
 from sim.setup import brief_venue, new_desk
@@ -38,6 +39,7 @@ class World:
         self.sessions_done = 0
         self._desk = new_desk(self.settings, self.symbols, [], int(self.dataset.sessions["date"][0]))
         self._sigma = DailySigma(len(self.symbols))
+        self._weather = Weather(self.settings, self.symbols, self._desk)
         self._held = np.zeros((2, MAX_SYMBOLS), np.int64)
         self._blocks = self._sessions()
         self._minute = 0
@@ -137,6 +139,7 @@ class World:
                         yield block
                         continue
                     warm_up -= 1
+                    self._sigma.restate(block.split_ratios)
                     self._sigma.add(block.bars)
                 self.history.append(block)
 
@@ -147,11 +150,16 @@ class World:
         block = next(self._blocks, None)
         if block is None:
             return False
+        day = self._weather.session(block)
+        block = day.block
+        self._sigma.restate(block.split_ratios)
         self.history.append(block)
         self._bars, self._minutes, self._minute = integer_bars(block), minute_grid(block), 0
+        self._weather.market.widen(self._bars)
         self._over = int(block.session["post"]) + SETTLE
         brief_venue(self._desk.venue, block, self._sigma.nanos())
-        events = calendar_events(block, self.settings.halts, self.sessions_done == 0)
+        self._weather.post(day, self._desk)
+        events = calendar_events(block, (*self.settings.halts, *day.halts), self.sessions_done == 0)
         post_calendar(self._desk.queue, events)
         self.sessions_done += 1
         return True

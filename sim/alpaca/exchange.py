@@ -59,7 +59,8 @@ class Exchange:
         self.tape = Tape(self.world)
         self.clock = Clock(self.world.start, options.speed)
         self.faults = FaultTable(settings.seed)
-        for fault in edge_faults(settings.faults, self.world.start):
+        entries = [fault.model_dump(by_alias=True, exclude_none=True) for fault in settings.faults]
+        for fault in edge_faults(entries, self.world.start):
             self.faults.add(fault)
         self.buckets = {name: Bucket(options.rate_limit) for name in ("trading", "data")}
         self.trade_stream = TradeStream(self, binary=not options.text)

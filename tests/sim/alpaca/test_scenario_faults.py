@@ -51,8 +51,8 @@ def test_repetition_without_a_time_begins_with_the_data() -> None:
 
 
 def test_a_scenario_strikes_by_itself() -> None:
-    given = {"data.end": date(2025, 11, 10), "data.symbols": ["ALFA", "BRVO"]}
-    settings = load_settings("breakout-4w", given).model_copy(update={"faults": (OUTAGE,)})
+    given = {"data.end": date(2025, 11, 10), "data.symbols": ["ALFA", "BRVO"], "faults": [OUTAGE]}
+    settings = load_settings("breakout-4w", given)
     with Running(settings, Options(rate_limit=0)) as server:
         caller = Caller(server)
         found = []
@@ -60,3 +60,19 @@ def test_a_scenario_strikes_by_itself() -> None:
             caller.advance(f"2025-11-10T{time}Z")
             found.append([caller.order(s, type="limit", limit_price=1).status_code for s in ("ALFA", "BRVO")])
         assert found == [[200, 200], [503, 200], [503, 200], [200, 200]]
+
+
+def test_conditions_of_the_venue_and_the_market_are_there_too() -> None:
+    """An asset that cannot be traded for a while, and a price that jumps: the venue's own, met through the server."""
+    untradable = {"kind": "untradable", "at": OUTAGE["at"], "for": "5m", "scope": {"symbols": ["ALFA"]}}
+    jump = {"kind": "price_gap", "at": OUTAGE["at"], "parameters": {"size": Decimal("-0.2")}}
+    given = {"data.end": date(2025, 11, 10), "data.symbols": ["ALFA", "BRVO"], "faults": [untradable, jump]}
+    with Running(load_settings("breakout-4w", given), Options(rate_limit=0)) as server:
+        caller = Caller(server)
+        caller.advance("2025-11-10T15:15:00Z")
+        before = caller.price("BRVO")
+        assert caller.refusal(symbol="ALFA") == (422, 42210000, "asset ALFA is not tradable")
+        assert caller.order("BRVO", type="limit", limit_price=1).status_code == 200
+        caller.advance("2025-11-10T15:20:00Z")
+        assert caller.order("ALFA", type="limit", limit_price=1).status_code == 200
+        assert caller.price("BRVO") < 0.9 * before
