@@ -7,6 +7,7 @@ the same wherever the intent is the same:
     intent            16 hexadecimal digits
     client order id   st-<intent>-<leg>, the leg with two digits or, from 100 on, as many as it needs
     broker order id   a UUID of version 8 (RFC 9562: bits of one's own choosing), drawn from intent and leg
+    execution id      such a UUID, too, that carries the execution's 64 bits
 
 No text is made one by one: a column is a matrix of characters, and Arrow takes its buffer as it is.
 """
@@ -14,6 +15,7 @@ No text is made one by one: a column is a matrix of characters, and Arrow takes 
 from __future__ import annotations
 
 from typing import NamedTuple, Self
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -118,6 +120,25 @@ def broker_order_id(intents: Int64s, legs: Int64s, valid: Bools | None = None) -
         characters[:, place + group : place + group + size] = digits[:, place : place + size]
         place += size
     return _text(characters, valid)
+
+
+def execution_uuid(execution: int) -> str:
+    """The UUID by which the Alpaca-compatible server calls an execution of the simulated venue."""
+    word = execution & 2**64 - 1
+    tail = int(_mixed(np.array([word], np.uint64))[0]) >> 6
+    bits = word >> 16 << 80 | 8 << 76 | (word >> 4 & 0xFFF) << 64 | 2 << 62 | (word & 0xF) << 58 | tail
+    return str(UUID(int=bits))
+
+
+def execution_of(uuid: str) -> int | None:
+    """The execution that such a UUID carries, int64; None for any other UUID, such as those of Alpaca itself.
+
+    Raises ValueError for what is no UUID.
+    """
+    bits = UUID(uuid).int
+    word = bits >> 80 << 16 | (bits >> 64 & 0xFFF) << 4 | bits >> 58 & 0xF
+    signed = word - 2**64 if word >= 2**63 else word
+    return signed if UUID(int=bits) == UUID(execution_uuid(signed)) else None
 
 
 def _hex(words: Words) -> Characters:

@@ -16,7 +16,7 @@ import typer
 
 from core.errors import InputError
 from seatrial import console
-from seatrial.commands import db, doctor, replay, run, scenarios, strategies, synth
+from seatrial.commands import db, doctor, replay, run, scenarios, serve, strategies, synth
 from seatrial.options import examples
 
 BAD_INPUT, DEFECT, INTERRUPTED = 2, 70, 130
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 app.command("run", epilog=run.EXAMPLES)(run.run)
 app.command("scenarios", epilog=scenarios.EXAMPLES)(scenarios.scenarios)
+app.command("serve", epilog=serve.EXAMPLES)(serve.serve)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("screen", epilog=strategies.SCREEN_EXAMPLES)(strategies.screen)
 app.command("check-strategy", epilog=strategies.CHECK_EXAMPLES)(strategies.check_strategy)

@@ -32,6 +32,8 @@ from sim.paths import lay
 from sim.records import TAPE, Rule, Stand
 from sim.types import Bar, Log, Queue, Venue, VenueOrder, VenueSymbol
 
+EXECUTION = 2  # what a draw is for: 0 and 1 are the partial fill's (fills.py)
+
 
 @kernel
 def heat(v: Venue, vs: VenueSymbol, bar: Bar) -> None:
@@ -246,7 +248,7 @@ def book_execution(v: Venue, q: Queue, vs: VenueSymbol, o: VenueOrder, qty: int,
     vs.position += o.side * qty
     v.cash += notional(-o.side * qty, price) - paid
     vs.room -= qty
-    number = mix(mix(mix(v.profile.seed, identity(o.intent, o.leg)), o.fills), o.id) & 0x7FFFFFFFFFFFFFFF
+    number = mix(mix(mix(v.profile.seed, identity(o.intent, o.leg)), o.fills), EXECUTION) & 0x7FFFFFFFFFFFFFFF
     o.fills += 1
     x = v.tape[v.executions % TAPE]
     x.id = number
@@ -309,5 +311,6 @@ def _after(v: Venue, q: Queue, vs: VenueSymbol, o: VenueOrder) -> None:
     if o.role == Role.ENTRY:
         for i in range(vs.live_count):
             leg = v.orders[vs.live[i] % MAX_ORDERS]
-            if leg.parent == o.id and leg.stand == Stand.HELD and leg.type == OrderType.LIMIT:
+            first = leg.type == OrderType.LIMIT or leg.sibling == 0  # a sole exit may be a stop
+            if leg.parent == o.id and leg.stand == Stand.HELD and first:
                 activate(v, q, vs, leg)

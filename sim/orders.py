@@ -91,10 +91,22 @@ def _increments(c: Command) -> int:
     stop = c.type == OrderType.STOP or c.type == OrderType.STOP_LIMIT
     bad = limit and c.kind != CommandKind.SUBMIT_OCO and _off_grid(c.limit)
     if group:
-        bad = bad or _off_grid(c.target) or _off_grid(c.stop) or (c.stop_limit != 0 and _off_grid(c.stop_limit))
+        bad = bad or (_has_target(c) and _off_grid(c.target)) or (_has_stop(c) and _off_grid(c.stop))
+        bad = bad or (c.stop_limit != 0 and _off_grid(c.stop_limit))
     elif stop:
         bad = bad or _off_grid(c.stop)
     return RejectReason.PRICE_INCREMENT.value if bad else FINE
+
+
+@kernel
+def _has_target(c: Command) -> bool:
+    """Whether a group has a target; an entry with one exit (OTO) may have either."""
+    return c.kind == CommandKind.SUBMIT_OCO or c.target_order > 0
+
+
+@kernel
+def _has_stop(c: Command) -> bool:
+    return c.stop_order > 0
 
 
 @kernel
@@ -116,9 +128,10 @@ def _geometry(c: Command, price: int) -> int:
         base = c.target
     elif c.type == OrderType.LIMIT:
         base = c.limit
-    bad = side * (c.stop - base) < PENNY or (bracket and side * (base - c.target) < PENNY)
-    bad = bad or (price > 0 and side * (c.stop - price) < PENNY)
-    bad = bad or (c.stop_limit != 0 and side * (c.stop_limit - c.stop) < 0)
+    bad = bracket and _has_target(c) and side * (base - c.target) < PENNY
+    if _has_stop(c):
+        bad = bad or side * (c.stop - base) < PENNY or (price > 0 and side * (c.stop - price) < PENNY)
+        bad = bad or (c.stop_limit != 0 and side * (c.stop_limit - c.stop) < 0)
     return RejectReason.BRACKET_GEOMETRY.value if bad else FINE
 
 

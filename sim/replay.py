@@ -61,12 +61,12 @@ def run_session(
         start = minutes[m].time if m < count else end
         if log.late < len(late):
             _post_late(q, log, late, start + MINUTE)
-        if min(_next_message(q), log.tick_time) < start:
+        if min(next_message(q), log.tick_time) < start:
             _advance(st, v, q, log, bars, feed, signals, min(m, count - 1), start)
         if m < count:
-            _open_minute(v, bars, m, start)
+            open_minute(v, bars, m, start)
             _advance(st, v, q, log, bars, feed, signals, m, start + MINUTE)
-            _close_minute(v, bars, m)
+            close_minute(v, bars, m)
             log.tick_minute = m
             log.tick_start = start
             log.tick_phase = minutes[m].phase
@@ -85,7 +85,7 @@ def _post_late(q: Queue, log: Log, late: np.ndarray, until: int) -> None:
 
 
 @kernel
-def _open_minute(v: Venue, bars: np.ndarray, m: int, start: int) -> None:
+def open_minute(v: Venue, bars: np.ndarray, m: int, start: int) -> None:
     """Forget the last minute's paths, and find the symbols whose orders could act in this one."""
     for i in range(v.hot_count):
         vs = v.symbol[v.hot[i]]
@@ -102,7 +102,7 @@ def _open_minute(v: Venue, bars: np.ndarray, m: int, start: int) -> None:
 
 
 @kernel
-def _close_minute(v: Venue, bars: np.ndarray, m: int) -> None:
+def close_minute(v: Venue, bars: np.ndarray, m: int) -> None:
     """No trading until the next minute begins; trailing stops have seen the whole path, and the venue the closes.
 
     A minute that ends in a halt has no close, whatever the data say; the feed will not bring its bar either.
@@ -118,7 +118,8 @@ def _close_minute(v: Venue, bars: np.ndarray, m: int) -> None:
 
 
 @kernel
-def _next_message(q: Queue) -> int:
+def next_message(q: Queue) -> int:
+    """When the next message under way is due."""
     return q.time[q.heap[0]] if q.count > 0 else NEVER
 
 
@@ -129,11 +130,11 @@ def _open_symbol(v: Venue, vs: VenueSymbol, s: int, bar: Bar) -> None:
         vs.bar = bar
         matching.heat(v, vs, bar)
         matching.refresh(v, vs)
-        _mark_hot(v, s)
+        mark_hot(v, s)
 
 
 @kernel
-def _mark_hot(v: Venue, s: int) -> None:
+def mark_hot(v: Venue, s: int) -> None:
     """Let the loop look at a symbol's next match from now on."""
     vs = v.symbol[s]
     if vs.hot == 0 and vs.points > 0:
@@ -156,7 +157,7 @@ def _advance(
 ) -> None:
     """Do everything that comes before `until`, in order."""
     while True:
-        message = _next_message(q)
+        message = next_message(q)
         tick = log.tick_time
         due = NEVER
         symbol = -1
@@ -172,7 +173,7 @@ def _advance(
         if message <= due and first:
             v.now = message
             slot = messages.pop(q)
-            _give_bars(v, q, slot, bars, m)
+            give_bars(v, q, slot, bars, m)
             _deliver(st, v, q, log, slot)
         elif tick <= due:
             v.now = tick
@@ -184,7 +185,7 @@ def _advance(
 
 
 @kernel
-def _give_bars(v: Venue, q: Queue, slot: int, bars: np.ndarray, m: int) -> None:
+def give_bars(v: Venue, q: Queue, slot: int, bars: np.ndarray, m: int) -> None:
     """Before a message reaches the venue: the current bar of each symbol that it may set to work."""
     to = q.to[slot]
     if to == To.VENUE:
@@ -208,14 +209,14 @@ def _deliver(st: State, v: Venue, q: Queue, log: Log, slot: int) -> None:
             venue.on_command(v, q, c, v.symbol[s].bar, q.mid[slot])
             if faulty:
                 requests.answer(v, q, log, slot)
-        _mark_hot(v, s)
+        mark_hot(v, s)
     elif to == To.FAULT:
         turns.turn(v, q, e)
         for s in range(v.symbols):
-            _mark_hot(v, s)
+            mark_hot(v, s)
     else:
         if to == To.MARKET:
-            _calendar(v, q, log, e)
+            play_calendar(v, q, log, e)
         if to == To.MARKET and v.faults.dead != 0:
             turns.hold(v, q, e)
         elif to == To.MARKET or not faulty or news.heard(st, v, q, log, slot):
@@ -226,16 +227,16 @@ def _deliver(st: State, v: Venue, q: Queue, log: Log, slot: int) -> None:
 
 
 @kernel
-def _calendar(v: Venue, q: Queue, log: Log, e: Event) -> None:
+def play_calendar(v: Venue, q: Queue, log: Log, e: Event) -> None:
     """The venue's own part in what the calendar brings."""
     if e.kind == EventKind.SESSION:
         auctions.on_phase(v, q, log, e)
         for s in range(v.symbols):
-            _mark_hot(v, s)
+            mark_hot(v, s)
     elif e.kind == EventKind.HALT or e.kind == EventKind.RESUME:
         vs = v.symbol[e.symbol]
         auctions.on_halt(v, q, vs, vs.bar, 1 if e.kind == EventKind.HALT else 0)
-        _mark_hot(v, e.symbol)
+        mark_hot(v, e.symbol)
     elif e.kind == EventKind.SPLIT:
         auctions.on_split(v, q, e)
     elif e.kind == EventKind.DIVIDEND:

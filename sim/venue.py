@@ -59,9 +59,9 @@ def _submit(v: Venue, q: Queue, c: Command, bar: Bar, mid: int) -> None:
     if reason == RejectReason.DUPLICATE_ID:
         return
     o = enter_order(v, c, mid)
-    if c.kind == CommandKind.SUBMIT_BRACKET:
+    if c.kind == CommandKind.SUBMIT_BRACKET and c.target_order > 0:
         _take_leg(v, enter_leg(v, c, Role.TARGET.value, mid), reason)
-    if c.kind != CommandKind.SUBMIT:
+    if c.kind != CommandKind.SUBMIT and c.stop_order > 0:
         _take_leg(v, enter_leg(v, c, Role.STOP.value, mid), reason)
     if reason != FINE:
         refuse(v, o, reason)
@@ -71,7 +71,7 @@ def _submit(v: Venue, q: Queue, c: Command, bar: Bar, mid: int) -> None:
     o.mid_arrival = current_price(v, vs)
     enlist(v, o)
     tell(v, q, o, EventKind.ORDER_ACCEPTED.value, v.profile.ack_latency, 0)
-    _start(v, q, vs, o)
+    start(v, q, vs, o)
 
 
 @kernel
@@ -84,7 +84,7 @@ def _take_leg(v: Venue, o: VenueOrder, reason: int) -> None:
 
 
 @kernel
-def _start(v: Venue, q: Queue, vs: VenueSymbol, o: VenueOrder) -> None:
+def start(v: Venue, q: Queue, vs: VenueSymbol, o: VenueOrder) -> None:
     """Put an accepted order to work now, or let it wait for its session or auction, if it may wait at all."""
     if can_work(v, vs, o):
         activate(v, q, vs, o)

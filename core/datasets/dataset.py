@@ -7,7 +7,7 @@ one, which a background thread reads, verifies and lays out in the meantime.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -106,7 +106,7 @@ class Dataset:
         """SESSION rows of the chosen span that have data."""
         return self._content.bars.sessions[self._chosen.start : self._chosen.stop]
 
-    def blocks(self, history: int = 0) -> Iterator[SessionBlock]:
+    def blocks(self, history: int = 0) -> Generator[SessionBlock]:
         """The blocks of all sessions in order, after up to `history` earlier ones for warming up.
 
         Average daily volume starts from the daily history and from up to 20 earlier sessions, which are read

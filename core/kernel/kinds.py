@@ -81,6 +81,7 @@ class CommandKind(IntEnum):
     QUERY = 5  # ask the broker for this order by client id
     PROBE = 6  # one read-only request; `leg` names the lane
     RECONCILE = 7
+    REPLACE = 8  # new terms for an order, under a new number; `target_order` is the old one. Not the engine's own
 
 
 class OrderStatus(IntEnum):

@@ -3,6 +3,7 @@
 from uuid import RFC_4122, UUID
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from core.identities import (
     Records,
     broker_order_id,
     client_order_id,
+    execution_of,
+    execution_uuid,
     hex_text,
     last_rows,
     rows_at,
@@ -111,3 +114,18 @@ def test_rows_move_whole() -> None:
     assert moved.dtype == ORDER
     assert moved.tolist() == records[places].tolist()
     assert len(rows_at(records, places[:0])) == 0
+
+
+@pytest.mark.parametrize("execution", [0, 1, 15, 16, 2**16, 123_456_789_012_345_678, 2**63 - 1, -1, -(2**63)])
+def test_an_execution_survives_its_uuid(execution):
+    text = execution_uuid(execution)
+    parsed = UUID(text)
+    assert (parsed.version, parsed.variant) == (8, RFC_4122)
+    assert execution_of(text) == execution
+
+
+def test_other_uuids_carry_no_execution():
+    assert execution_of("61e69015-8549-4bfd-b9c3-01e75843f47d") is None
+    assert execution_of(str(UUID(int=UUID(execution_uuid(7)).int ^ 1))) is None
+    with pytest.raises(ValueError, match="badly formed"):
+        execution_of("no UUID")

@@ -10,6 +10,7 @@ from tests.twin.venue_orders import Order
 from tests.twin.venue_path import NANO, mixed, unit
 
 POSITIVE = 2**63 - 1
+EXECUTION = 2  # what the draw is for
 STANDING = {
     "queued": EventKind.ORDER_ACCEPTED,
     "held": EventKind.ORDER_HELD,
@@ -54,7 +55,7 @@ class Wire:
         """One of an order's executions, counted from 0."""
         wait = self._delay(self.rules.fill_latency, order.intent, order.leg, 7 + order.fills)
         when, qty, price, fee, filled = order.executions[which]
-        who = mixed(self.rules.seed, mixed(order.intent, order.leg), which, order.number) & POSITIVE
+        who = mixed(self.rules.seed, mixed(order.intent, order.leg), which, EXECUTION) & POSITIVE
         about = {"order": order.number, "intent": order.intent, "execution": who, "cum_qty": filled}
         self._say(now, wait, kind=EventKind.FILL, t_market=when, qty=qty, price=price, amount=fee, **about)
 
