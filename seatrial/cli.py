@@ -16,7 +16,7 @@ import typer
 
 from core.errors import InputError
 from seatrial import console
-from seatrial.commands import doctor, replay, run, scenarios, strategies, synth
+from seatrial.commands import calibrate, compare, doctor, replay, run, scenarios, strategies, synth
 from seatrial.options import examples
 
 BAD_INPUT, DEFECT, INTERRUPTED = 2, 70, 130
@@ -37,6 +37,8 @@ app = typer.Typer(
 app.command("run", epilog=run.EXAMPLES)(run.run)
 app.command("scenarios", epilog=scenarios.EXAMPLES)(scenarios.scenarios)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
+app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
+app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command("screen", epilog=strategies.SCREEN_EXAMPLES)(strategies.screen)
 app.command("check-strategy", epilog=strategies.CHECK_EXAMPLES)(strategies.check_strategy)
 app.command("synth", epilog=synth.EXAMPLES)(synth.synth)
