@@ -16,7 +16,18 @@ import typer
 
 from core.errors import InputError
 from seatrial import console
-from seatrial.commands import db, doctor, replay, run, scenarios, serve, strategies, synth
+from seatrial.commands import (
+    calibrate,
+    compare,
+    db,
+    doctor,
+    replay,
+    run,
+    scenarios,
+    serve,
+    strategies,
+    synth,
+)
 from seatrial.options import examples
 
 BAD_INPUT, DEFECT, INTERRUPTED = 2, 70, 130
@@ -38,6 +49,8 @@ app.command("run", epilog=run.EXAMPLES)(run.run)
 app.command("scenarios", epilog=scenarios.EXAMPLES)(scenarios.scenarios)
 app.command("serve", epilog=serve.EXAMPLES)(serve.serve)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
+app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
+app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command("screen", epilog=strategies.SCREEN_EXAMPLES)(strategies.screen)
 app.command("check-strategy", epilog=strategies.CHECK_EXAMPLES)(strategies.check_strategy)
 app.command("synth", epilog=synth.EXAMPLES)(synth.synth)

@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import typer
@@ -74,6 +74,21 @@ def progress_of(title: str, unit: str = "sessions", quiet: bool = False) -> Iter
             yield advance
     else:
         yield _lines(title, unit)
+
+
+@contextmanager
+def stages_of(title: str, quiet: bool = False) -> Iterator[Callable[[str, int, int, int], None]]:
+    """A callback (stage, done, total, bars) for work in several stages, each with a bar of its own."""
+    with ExitStack() as stack:
+        shown: dict[str, Advance] = {}
+
+        def advance(stage: str, done: int, total: int, bars: int) -> None:
+            if stage not in shown:
+                stack.close()
+                shown[stage] = stack.enter_context(progress_of(f"{title}: {stage}", quiet=quiet))
+            shown[stage](done, total, bars)
+
+        yield advance
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from core.kernel.compiled import kernel
 from core.kernel.kinds import CommandKind, EventKind, OrderType, Phase, Role, TimeInForce
 from core.kernel.records import MAX_ORDERS
 from core.kernel.types import Command
-from sim import messages
+from sim import messages, script
 from sim.fills import collar_limit
 from sim.latency import delay, identity
 from sim.paths import price_at
@@ -32,6 +32,8 @@ def heard_at(v: Venue, symbol: int, wait: int) -> int:
 def tell(v: Venue, q: Queue, o: VenueOrder, kind: int, base: int, code: int) -> int:
     """Send news of an order to the engine; returns the message's slot."""
     wait = delay(v.profile, base, identity(o.intent, o.leg), 16 * kind + o.fills)
+    if kind == EventKind.ORDER_ACCEPTED:
+        wait = script.accept_wait(v, o, wait)
     slot = messages.post_event(q, heard_at(v, o.symbol, wait), To.ENGINE.value)
     e = q.events[slot]
     e.kind = kind
@@ -50,6 +52,7 @@ def tell_execution(v: Venue, q: Queue, o: VenueOrder, number: int) -> int:
     """Send an execution to the engine by its place on the tape; returns the message's slot."""
     x = v.tape[number % TAPE]
     wait = delay(v.profile, v.profile.fill_latency, identity(o.intent, o.leg), 7 + o.fills)
+    wait = script.fill_wait(v, o, wait)
     slot = messages.post_event(q, heard_at(v, o.symbol, wait), To.ENGINE.value)
     e = q.events[slot]
     e.kind = EventKind.FILL

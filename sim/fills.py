@@ -23,6 +23,7 @@ from core.kernel.compiled import kernel
 from core.kernel.digest import mix, unit
 from core.kernel.kinds import OrderType, Phase, TimeInForce
 from core.kernel.units import MICRO, NANO, share, tick_down
+from sim import script
 from sim.latency import identity
 from sim.paths import price_at, reach_time
 from sim.records import Rule, Stand
@@ -60,6 +61,10 @@ def due_time(v: Venue, vs: VenueSymbol, o: VenueOrder) -> int:
     """When the order next fills or triggers within the minute's path; NEVER if it does not."""
     if o.stand != Stand.WORKING and o.stand != Stand.TRIGGERED:
         return NEVER
+    row = script.next_fill(v, o)
+    if row != script.UNKNOWN:
+        when = script.due(v, o, row, max(vs.cursor, o.arrived), vs.time[vs.points - 1])
+        return when if when >= 0 else NEVER
     if v.phase != Phase.REGULAR and o.extended == 0:
         return NEVER
     if available(v, vs, o) <= 0:

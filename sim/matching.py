@@ -13,12 +13,14 @@ from core.kernel.kinds import EventKind, OrderType, Phase, Role, TimeInForce
 from core.kernel.records import MAX_ORDERS
 from core.kernel.types import Command, Event
 from core.kernel.units import MICRO, notional, share
+from sim import script
 from sim.book import activate, alive, delist, end, tell, tell_execution
 from sim.fills import (
     NEVER,
     RETRY,
     acts_as_market,
     available,
+    base_price,
     due_time,
     follow,
     limit_price,
@@ -100,6 +102,8 @@ def touched(v: Venue, vs: VenueSymbol, bar: Bar) -> bool:
     for i in range(vs.live_count):
         o = v.orders[vs.live[i] % MAX_ORDERS]
         if o.stand == Stand.WORKING or o.stand == Stand.TRIGGERED:
+            if script.next_fill(v, o) != script.UNKNOWN:
+                return True
             if acts_as_market(o) or o.type == OrderType.TRAILING_STOP:
                 return True
             limit = o.type == OrderType.LIMIT or o.stand == Stand.TRIGGERED
@@ -151,7 +155,7 @@ def match(v: Venue, q: Queue, log: Log, vs: VenueSymbol, bar: Bar) -> None:
     vs.cursor = max(vs.cursor, vs.due)
     if o.type >= OrderType.STOP and o.stand == Stand.WORKING:
         _trigger(v, q, o)
-        if o.limit > 0 and not meets(vs, o, v.now):
+        if o.limit > 0 and script.next_fill(v, o) == script.UNKNOWN and not meets(vs, o, v.now):
             refresh(v, vs)
             return
     fill(v, q, log, vs, o, bar)
@@ -186,12 +190,26 @@ def _trigger(v: Venue, q: Queue, o: VenueOrder) -> None:
 @kernel
 def fill(v: Venue, q: Queue, log: Log, vs: VenueSymbol, o: VenueOrder, bar: Bar) -> None:
     """Execute an order now: price, quantity, fee, account, message, journal, and what the group does next."""
+    row = script.next_fill(v, o)
+    if row >= 0:
+        _fill_as_recorded(v, q, log, vs, o, bar, row)
+        return
     qty = partial(v, o, available(v, vs, o))
     if acts_as_market(o) or (o.triggered == v.now and o.type == OrderType.STOP):
         raw, price, rule = market_price(v, vs, o, v.now, qty)
     else:
         raw, price, rule = limit_price(v, vs, o, v.now)
     execute(v, q, log, vs, o, qty, raw, price, rule, _ambiguous(v, vs, o, bar))
+
+
+@kernel
+def _fill_as_recorded(v: Venue, q: Queue, log: Log, vs: VenueSymbol, o: VenueOrder, bar: Bar, row: int) -> None:
+    """Execute an order as a row of the script says."""
+    recorded = v.script[row]
+    raw = base_price(vs, v.now)
+    price = recorded.price if v.now == recorded.time else max(raw + recorded.gap, 1)
+    qty = min(recorded.qty, o.qty - o.filled)
+    execute(v, q, log, vs, o, qty, raw, price, Rule.NBBO.value, _ambiguous(v, vs, o, bar))
 
 
 @kernel

@@ -33,6 +33,8 @@ def lay(profile: Profile, vs: VenueSymbol, bar: Bar, begin: int, hurt: int) -> N
     high_first = profile.path == PathModel.OHLC
     if profile.path == PathModel.ADVERSE:
         high_first = hurt > 0
+    elif profile.path == PathModel.FAVOURABLE:
+        high_first = hurt < 0
     elif profile.path == PathModel.NEAREST:
         high_first = bar.high - bar.open <= bar.open - bar.low
     vs.points = 0

@@ -26,6 +26,7 @@ from core.kernel.records import (
 PATH_POINTS = 16
 LIVE_ORDERS = 16
 MESSAGES = 4096
+SCRIPT_ROWS = 2048  # recorded executions that one session may have
 LOG_EVENTS = 32768
 LOG_ROWS = 8192
 HEADROOM = 2048  # journal rows that one minute may need at the most
@@ -41,6 +42,7 @@ class PathModel(IntEnum):
     OHLC = 2
     OLHC = 3
     BRIDGE = 4
+    FAVOURABLE = 5
 
 
 class Rule(IntEnum):
@@ -136,7 +138,8 @@ SIGNAL = _record("minute strategy symbol side probability target stop horizon ex
 
 PROFILE = _record(
     "path half_spread slippage impact participation partial fees sec_rate taf_rate taf_cap touch collar "
-    "halt_reject use_quotes submit_latency cancel_latency ack_latency fill_latency feed_latency jitter seed dividends"
+    "halt_reject use_quotes submit_latency cancel_latency ack_latency fill_latency feed_latency jitter seed dividends "
+    "scripted_latency scripted_fills"
 )
 
 VORDER = _record(
@@ -171,15 +174,19 @@ FAULTS = _record(
     ("table", FAULT, MAX_FAULTS),
 )
 
+# One execution of an order as a run has recorded it (script.py): `wait` since its arrival, `gap` from the mid of then.
+SCRIPT = _record("intent leg submit accept wait time qty price gap heard")
+
 VENUE = _record(
     "now phase session executions exits ambiguous_exits cash multiplier symbols session_open session_close session_end "
-    "hot_count trading minute power",
+    "hot_count trading minute power script_count",
     ("profile", PROFILE, 0),
     ("faults", FAULTS, 0),
     ("tape", EXECUTION, TAPE),
     ("hot", _INT, MAX_SYMBOLS),
     ("symbol", VSYMBOL, MAX_SYMBOLS),
     ("orders", VORDER, MAX_ORDERS),
+    ("script", SCRIPT, SCRIPT_ROWS),
 )
 
 QUEUE = _record(

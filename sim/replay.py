@@ -21,7 +21,7 @@ from core.kernel.kinds import CommandKind, EventKind, Phase
 from core.kernel.records import MAX_SYMBOLS
 from core.kernel.types import Event, State
 from core.kernel.units import MINUTE
-from sim import auctions, entries, matching, messages, reconcile, venue
+from sim import auctions, entries, matching, messages, reconcile, script, venue
 from sim.faults import news, requests, turns
 from sim.fills import NEVER
 from sim.latency import delay, identity
@@ -278,6 +278,8 @@ def _after_step(st: State, v: Venue, q: Queue, log: Log, n: int) -> None:
         c = st.commands[i]
         base = v.profile.cancel_latency if c.kind == CommandKind.CANCEL else v.profile.submit_latency
         wait = delay(v.profile, base, identity(c.intent, c.leg), c.kind)
+        if c.kind <= CommandKind.SUBMIT_OCO:
+            wait = script.submit_wait(v, c.intent, c.leg, wait)
         mid = st.symbols[c.symbol].mark if c.symbol >= 0 else 0
         messages.post_command(q, st.run.now + wait, c, mid)
 

@@ -97,17 +97,17 @@ def _compare_table(table: str, recorded: Run, repeated: Run) -> Divergence | Non
     names = TABLES[table].names
     a, b = recorded.table(table, names), repeated.table(table, names)
     common = min(a.num_rows, b.num_rows)
-    rows = {name: _first_difference(a[name].slice(0, common), b[name].slice(0, common)) for name in names}
+    rows = {name: first_difference(a[name].slice(0, common), b[name].slice(0, common)) for name in names}
     differing = {name: row for name, row in rows.items() if row >= 0}
     if not differing and a.num_rows == b.num_rows:
         return None
     row = min(differing.values(), default=common)
     column = next((name for name in names if differing.get(name) == row), names[0])
     times = [_time(side[TIMES[table]], row) for side in (a, b)]
-    return Divergence(table, row, column, _text(a[column], row), _text(b[column], row), min(times))
+    return Divergence(table, row, column, text_at(a[column], row), text_at(b[column], row), min(times))
 
 
-def _first_difference(a: pa.ChunkedArray, b: pa.ChunkedArray) -> int:
+def first_difference(a: pa.ChunkedArray, b: pa.ChunkedArray) -> int:
     """The first row in which two columns of one type and length differ in a bit or in being null; -1 for none."""
     x, y = _comparable(a), _comparable(b)
     one_is_null = pc.xor(pc.is_null(x), pc.is_null(y))
@@ -128,7 +128,8 @@ def _time(times: pa.ChunkedArray, row: int) -> int:
     return int(times[row].cast(pa.int64()).as_py())
 
 
-def _text(column: pa.ChunkedArray, row: int) -> str | None:
+def text_at(column: pa.ChunkedArray, row: int) -> str | None:
+    """A cell as text; None for null, and for a row that is not there."""
     if row >= len(column) or not column[row].is_valid:
         return None
     value = column[row]

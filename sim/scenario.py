@@ -134,7 +134,7 @@ class Replay:
         self.desk = new_desk(settings, dataset.symbols, strategies, int(dataset.sessions["date"][0]))
         self.journal = Journal(writer, dataset.symbols, list(settings.strategies))
         self.sigma = DailySigma(len(dataset.symbols))
-        self.reader = SignalReader(strategies, _masks(settings, dataset.symbols))
+        self.reader = SignalReader(strategies, strategy_masks(settings, dataset.symbols))
         self.weather = Weather(settings, dataset.symbols, self.desk)
         self.ended = int(dataset.sessions["post"][-1])
         self.audited = 0  # fills of the log that have been
@@ -235,7 +235,7 @@ class Replay:
             "scenario": settings.name,
             "title": settings.title or settings.name,
             "seed": settings.seed,
-            "profile": settings.venue.profile,
+            "profile": settings.venue.profile_name,
             "code_version": version("seatrial"),
             "data": [
                 {
@@ -283,7 +283,7 @@ class Replay:
         return result
 
 
-def _masks(settings: Settings, symbols: tuple[str, ...]) -> list[np.ndarray]:
+def strategy_masks(settings: Settings, symbols: tuple[str, ...]) -> list[np.ndarray]:
     """Which symbols each strategy trades, bool (S,)."""
     return [
         np.array([strategy.symbols is None or symbol in strategy.symbols for symbol in symbols])

@@ -56,6 +56,9 @@ PROFILES: dict[str, dict[str, Any]] = {
 }
 DEFAULT_PROFILE = "alpaca_paper"
 
+CalibrationName = Annotated[
+    str, spelled(r"[a-z0-9][a-z0-9_.-]*", "Write lower case, digits, hyphens and dots, such as alpaca_paper-v1.")
+]
 SymbolOrAll = Annotated[str, spelled(rf"\*|{SYMBOL}", 'Write a symbol in capitals, or "*" for all.')]
 
 
@@ -65,9 +68,13 @@ class Venue(Section):
     profile: Literal["alpaca_paper", "live_conservative"] = Field(
         description="which set of numbers fills the keys that are not given; default alpaca_paper"
     )
-    path: Literal["adverse", "nearest", "ohlc", "olhc", "bridge"] = Field(
+    calibration: CalibrationName | None = Field(
+        None, description="name of the calibrated profile whose numbers are given beside; default none"
+    )
+    path: Literal["adverse", "nearest", "ohlc", "olhc", "bridge", "favourable"] = Field(
         "adverse",
-        description="order in which a bar's prices are visited; adverse takes the worse for the open orders",
+        description="order in which a bar's prices are visited; adverse takes the worse for the open orders, "
+        "favourable the better, for the other end of the band",
     )
     use_quotes: bool = Field(True, description="whether recorded quotes, where there are any, set the spread")
     half_spread_bps: BasisPoints = Field(description="half-spread where no quote is known, basis points; by profile")
@@ -107,6 +114,11 @@ class Venue(Section):
     taf_cap: Annotated[Number, Field(ge=0, le=100)] = Field(
         Decimal("9.79"), description="most that the trading activity fee takes of one execution, dollars"
     )
+
+    @property
+    def profile_name(self) -> str:
+        """What reports call the profile: the calibration's name, where there is one."""
+        return self.calibration or self.profile
 
     @model_validator(mode="before")
     @classmethod

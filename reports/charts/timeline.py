@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reports.charts.scales import Scale, extent, thin, ticks
-from reports.charts.svg import Canvas, Key, area, legend, line, path, rect, shorten, tag, text, text_width
+from reports.charts.svg import Canvas, Key, area, clean, legend, line, path, rect, shorten, tag, text, text_width
 from reports.charts.tracks import Track, draw_tracks
 from reports.formats import axis_labels, local
 
@@ -97,6 +97,16 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
+class Pin:
+    """A dot at a row's time that leads to a place in the page."""
+
+    row: int
+    kind: str
+    tip: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """Everything that a time chart shows; `tips` is one sentence a session for the pointer, or empty."""
 
@@ -105,6 +115,7 @@ class Timeline:
     bands: Sequence[Band] = ()
     tips: Sequence[str] = field(default=())
     tracks: Sequence[Track] = ()
+    pins: Sequence[Pin] = ()
 
 
 def draw_timeline(canvas: Canvas, chart: Timeline) -> str:
@@ -125,7 +136,13 @@ def draw_timeline(canvas: Canvas, chart: Timeline) -> str:
     keys = list({band.kind: _band_key(canvas.name, band) for band in chart.bands}.values())
     swatches, foot = legend(keys, LEFT, bottom + 38, x.end) if keys else ("", bottom + 22)
     pieces += [swatches, _tips(chart, x, bottom)]
+    pieces += [_pin(pin, x.at(float(pin.row)), bottom - 6) for pin in chart.pins]
     return canvas.picture(foot + 8, *pieces)
+
+
+def _pin(pin: Pin, x: float, y: float) -> str:
+    dot = tag("circle", tag("title", clean(pin.tip)), cx=x, cy=y, r=4.5, class_=f"dot {pin.kind}")
+    return tag("a", dot, href=pin.link)
 
 
 def _head(panel: Panel, y: float, width: float) -> tuple[str, float]:

@@ -43,7 +43,10 @@ def run(
         Path | None, typer.Option(metavar="DIR", help="Folder to write; default: the next runs/SCENARIO-NNN.")
     ] = None,
     profile: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Venue profile: alpaca_paper or live_conservative.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Venue profile: alpaca_paper, live_conservative, or a calibrated one's file."
+        ),
     ] = None,
     changes: Annotated[
         list[str] | None,
@@ -67,8 +70,9 @@ def run(
 
     Exit code: 0 passed, 1 something did not hold, 2 the input cannot be used, 130 interrupted.
     """
-    given = {"seed": seed, "venue.profile": profile, "data.bars": bars.resolve() if bars is not None else None}
-    all_changes = [*(changes or ()), *(f"{key}={item}" for key, item in given.items() if item is not None)]
+    given = {"seed": seed, "data.bars": bars.resolve() if bars is not None else None}
+    asked = [f"{key}={item}" for key, item in given.items() if item is not None]
+    all_changes = [*_profile_changes(profile), *(changes or ()), *asked]
     wish = Wish(tuple(all_changes), report, against_clean, quiet=as_json)
     if every:
         _run_all(scenario, wish, group, out or next_folder("all"))
@@ -81,6 +85,18 @@ def run(
     if as_json:
         console.show_json(summary)
     raise typer.Exit(0 if summary["passed"] else 1)
+
+
+def _profile_changes(profile: str | None) -> list[str]:
+    """The keys that a profile sets: a name its own, a file every number that it has."""
+    if profile is None:
+        return []
+    if not profile.endswith(".toml"):
+        return [f"venue.profile={profile}"]
+    from core.profiles import read_profile
+
+    numbers = read_profile(Path(profile)).settings()
+    return [f"venue.{key}={str(value).lower()}" for key, value in numbers.items()]
 
 
 @dataclass(frozen=True, slots=True)

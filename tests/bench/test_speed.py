@@ -6,6 +6,7 @@ Without that option each runs once, so that every commit proves that what is tim
 from __future__ import annotations
 
 import importlib
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,10 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.config import load_settings
 from core.engine_config import engine_config
 from core.kernel import engine
 from core.kernel.kinds import EventKind
 from core.kernel.state import new_event, new_state
+from core.runs import Run
+from reports.compare import write_comparison
+from reports.comparison.findings import Sources, find
+from sim import scenario
+from sim.comparing import pair_of, replay_pair
 
 HERE = Path(__file__).parent / "peers"
 
@@ -86,3 +93,24 @@ def test_one_step_from_python(benchmark: Any, peers: dict[str, ModuleType], fold
     benchmark(step)
     assert state[0]["run"]["seq"] == sequence[0]
     assert state[0]["symbols"][0]["mark"] == 100_000_000
+
+
+def test_compare_of_four_weeks(benchmark: Any, tmp_path: Path) -> None:
+    """Two runs of four weeks and ten symbols that differ in all causes but the data: parity, replays, page."""
+    changed = {"venue.submit_latency": "2s", "venue.half_spread_bps": 3, "risk.symbol_cap": Decimal("0.08")}
+    runs = []
+    for name, changes in (("simulation", {}), ("run", changed | {"strategies.breakout.lookback": 50})):
+        settings = load_settings("breakout-4w", changes)
+        runs.append(Run.open(scenario.run(settings, tmp_path / name).path))
+
+    def compare() -> Any:
+        pair = pair_of(runs[1], runs[0], None, fresh=False)
+        data = pair.run_world.dataset  # type: ignore[union-attr]
+        found = find(Sources(runs[1], runs[0], data, data, 3.0), replay_pair(pair, lambda *far: None))
+        write_comparison(found, tmp_path / "comparison")
+        return found.replayed.attribution
+
+    attribution = compare()
+    assert attribution.unexplained == (0, 0)
+    assert attribution.replays == 16
+    benchmark.pedantic(compare, rounds=3)

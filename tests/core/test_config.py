@@ -121,7 +121,9 @@ def test_what_is_written_is_the_whole_configuration(file: Path) -> None:
     document = tomllib.loads(to_toml(read(file, FULL)))
     for section, models in SECTIONS.items():
         if section in ("data", "account", "risk", "sizing", "venue", "breaker"):
-            assert set(models[0].model_fields) - {"max_order_notional"} == set(document[section]), section
+            assert set(models[0].model_fields) - {"max_order_notional", "calibration"} == set(document[section]), (
+                section
+            )
     assert "faults" not in document
     assert document["venue"]["half_spread_bps"] == 2.0
     assert document["risk"]["stale_after"] == "90s"

@@ -9,7 +9,18 @@ from pathlib import Path
 
 START = [sys.executable, "-c", "from seatrial.cli import main; main()"]
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("run", "scenarios", "serve", "replay", "screen", "check-strategy", "synth", "doctor")
+COMMANDS = (
+    "run",
+    "scenarios",
+    "serve",
+    "replay",
+    "compare",
+    "calibrate",
+    "screen",
+    "check-strategy",
+    "synth",
+    "doctor",
+)
 THREE_DAYS = ("--set", "data.end=2025-11-12")
 HEAVY = {"numpy", "pandas", "numba", "pyarrow", "scipy", "pydantic", "vectorbt", "alpaca", "exchange_calendars"}
 

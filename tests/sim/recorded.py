@@ -1,87 +1,95 @@
-"""A run of a scenario with the stream of its commands: what the engine in the compiled loop sent to the venue, and when.
+"""Simulated runs made to look as if they had been recorded elsewhere: every event journaled, the broker's rules unknown.
 
-The engine's order records tell it: each order's terms and when it was submitted, and when a cancel was sent.
+A simulation leaves the bulk of its market data out of the journal. Paper and rehearsal do not, so bars and timers are
+put back here, each at the place in the total order that the run left free for it.
 """
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from core.config import load_settings
-from core.kernel.kinds import CommandKind, Role
-from core.kernel.records import ORDER
+from core.identities import OrderIndex
+from core.kernel.kinds import PRIORITY, EventKind
+from core.kernel.records import EVENT, ORDER
+from core.kernel.units import MICRO, MINUTE
+from core.run_tables import Names, events
 from core.runs import Run
 from sim import scenario
-from sim.journal import Journal
-from sim.world import new_command
 
 
-class Sent(NamedTuple):
-    """A command, COMMAND of shape (1,), and when the engine sent it, ns UTC."""
-
-    time: int
-    command: np.ndarray
+def run_scenario(out: Path, changes: Mapping[str, Any], name: str = "breakout-4w") -> Run:
+    return Run.open(scenario.run(load_settings(name, changes), out).path)
 
 
-def record(name: str, folder: Path, changes: dict[str, Any], monkeypatch) -> tuple[Run, list[Sent]]:
-    """Run a bundled scenario; the run and the commands that it sent, in order."""
-    orders: dict[int, np.ndarray] = {}
-
-    def keep(records: np.ndarray) -> None:
-        for row in records:
-            if row["id"]:
-                orders[int(row["id"])] = np.array(row, ORDER.base)
-
-    flush, finish = Journal.flush, Journal.finish
-
-    def flushing(self, log, state):
-        keep(log["orders"][: int(log["orders_n"])]["engine"])
-        flush(self, log, state)
-
-    def finishing(self, time, state, venues):
-        keep(state["orders"][0])
-        finish(self, time, state, venues)
-
-    monkeypatch.setattr(Journal, "flush", flushing)
-    monkeypatch.setattr(Journal, "finish", finishing)
-    run = Run.open(scenario.run(load_settings(name, changes), folder).path)
-    return run, commands_of(orders)
+def as_recorded(run: Run, out: Path, kind: str, config: Run | None = None) -> Run:
+    """The run as one of another kind, with a whole journal; with `config` it claims the configuration of that run."""
+    shutil.copytree(run.path, out)
+    document = json.loads((out / "run.json").read_text())
+    if config is not None:
+        shutil.copy(config.path / "config.toml", out / "config.toml")
+        document["config_hash"] = config.run["config_hash"]
+    journal = whole_journal(run)
+    pq.write_table(journal, out / "events.parquet")
+    document["kind"] = kind
+    document["counts"]["events"] = journal.num_rows
+    (out / "run.json").write_text(json.dumps(document))
+    return Run.open(out)
 
 
-def commands_of(orders: dict[int, np.ndarray]) -> list[Sent]:
-    """The commands that these orders, ORDER records by number, were sent and cancelled with."""
-    sent = []
-    for number in sorted(orders):
-        o = orders[number]
-        if o["submitted"] and not o["parent"] and not (o["sibling"] and o["role"] == Role.STOP):
-            sent.append(Sent(int(o["submitted"]), _submission(o, orders)))
-        if o["cancel_sent"]:
-            cancel = new_command()
-            cancel["kind"] = CommandKind.CANCEL
-            for field in ("intent", "leg", "symbol", "side", "role", "type", "tif", "qty"):
-                cancel[field] = o[field]
-            cancel["order"] = o["id"]
-            sent.append(Sent(int(o["cancel_sent"]), cancel))
-    return sorted(sent, key=lambda item: item.time)
+def whole_journal(run: Run) -> pa.Table:
+    """The journal with every bar and timer in it."""
+    settings = load_settings(run.path / "config.toml")
+    dataset = scenario.open_data(settings)
+    table = run.table("events")
+    known = np.frombuffer(b"".join(table["payload"].to_pylist()), EVENT)
+    bulk = _bulk(dataset, known, settings.venue.feed_latency)
+    free = np.setdiff1d(np.arange(1, len(known) + len(bulk) + 1), known["seq"])
+    assert len(free) == len(bulk), "bars and timers fill what the journal leaves free"
+    bulk["seq"] = free
+    names = Names(dataset.symbols, tuple(settings.strategies))
+    batch = events(bulk, OrderIndex.of(np.zeros(0, ORDER)), names)
+    whole = pa.concat_tables([table, pa.Table.from_batches([batch]).select(table.column_names).cast(table.schema)])
+    return whole.sort_by("sequence")
 
 
-def _submission(o: np.ndarray, orders: dict[int, np.ndarray]) -> np.ndarray:
-    c = new_command()
-    for field in ("intent", "leg", "symbol", "side", "role", "type", "tif", "extended", "limit", "stop"):
-        c[field] = o[field]
-    c["order"], c["qty"], c["kind"] = o["id"], o["original"], CommandKind.SUBMIT
-    legs = [leg for leg in orders.values() if leg["parent"] == o["id"]]
-    if o["sibling"] and not legs:
-        legs = [orders[int(o["sibling"])]]
-        c["kind"], c["target"] = CommandKind.SUBMIT_OCO, o["limit"]
-    elif legs:
-        c["kind"] = CommandKind.SUBMIT_BRACKET
-    for leg in legs:
-        if leg["role"] == Role.STOP:
-            c["stop_order"], c["stop"] = leg["id"], leg["stop"]
-        else:
-            c["target_order"], c["target"] = leg["id"], leg["limit"]
-    return c
+def _bulk(dataset: Any, known: np.ndarray, latency: int) -> np.ndarray:
+    rows = []
+    halts = known[np.isin(known["kind"], (EventKind.HALT, EventKind.RESUME))]
+    assert not len(halts) or PRIORITY[EventKind.HALT] < 5
+    for block in dataset.blocks():
+        bars = block.bars
+        for t, start in enumerate(bars.time.tolist()):
+            now = start + MINUTE + latency
+            for s in range(len(bars.symbols)):
+                if bars.volume[t, s] > 0 and not _halted(halts, s, now):
+                    row = np.zeros(1, EVENT)[0]
+                    row["kind"], row["symbol"], row["t_market"] = EventKind.BAR, s, start
+                    row["t_received"] = row["t_visible"] = now
+                    for field, values in (
+                        ("price", bars.close),
+                        ("amount", bars.open),
+                        ("target", bars.high),
+                        ("stop", bars.low),
+                    ):
+                        row[field] = round(values[t, s] * MICRO)
+                    row["qty"] = int(bars.volume[t, s]) * MICRO
+                    rows.append(row)
+            row = np.zeros(1, EVENT)[0]
+            row["kind"], row["symbol"] = EventKind.TIMER, -1
+            row["t_market"] = row["t_received"] = row["t_visible"] = now
+            rows.append(row)
+    return np.array(rows, EVENT)
+
+
+def _halted(halts: np.ndarray, symbol: int, now: int) -> bool:
+    mine = halts[(halts["symbol"] == symbol) & (halts["t_visible"] <= now)]
+    return bool(len(mine)) and mine[-1]["kind"] == EventKind.HALT

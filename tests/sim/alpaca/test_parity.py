@@ -17,7 +17,7 @@ from sim.alpaca.serve import Running
 from sim.alpaca.text import parse_time, stamp
 from sim.world import World
 from tests.sim.alpaca.conftest import Caller
-from tests.sim.recorded import record
+from tests.sim.command_stream import record
 
 DAYS = {"data.end": date(2025, 11, 13)}
 

@@ -1,0 +1,57 @@
+"""Pairs of small runs, compared: each pair once, as findings."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from reports.comparison.findings import Sources, find
+from sim.comparing import pair_of, replay_pair
+from sim.worlds import World
+from tests.sim.recorded import as_recorded, run_scenario
+
+WEEK = {"data.end": date(2025, 11, 14)}
+CHANGED = {
+    "venue.submit_latency": "3s",
+    "venue.half_spread_bps": Decimal(4),
+    "risk.symbol_cap": Decimal("0.06"),
+    "strategies.breakout.lookback": 45,
+}
+IDLE = {"sizing.min_edge_bps": Decimal(5000)}
+
+
+def compared(run, simulation, margin=3.0):
+    pair = pair_of(run, simulation, None, fresh=False)
+    data = [world.dataset if isinstance(world, World) else None for world in (pair.run_world, pair.simulation_world)]
+    return find(Sources(run, simulation, *data, margin), replay_pair(pair, lambda *far: None))
+
+
+@pytest.fixture(scope="session")
+def compared_runs(tmp_path_factory):
+    """The runs by name: base, changed, met (a recording with the base's configuration), idle and short."""
+    folder = tmp_path_factory.mktemp("compared")
+    runs = {
+        "base": run_scenario(folder / "base", WEEK),
+        "changed": run_scenario(folder / "changed", WEEK | CHANGED),
+        "idle": run_scenario(folder / "idle", WEEK | IDLE),
+        "short": run_scenario(folder / "short", {"data.end": date(2025, 11, 12)}),
+        "late": run_scenario(folder / "late", {**WEEK, "data.start": date(2025, 11, 12)}),
+    }
+    met = run_scenario(folder / "met", WEEK | {"venue.half_spread_bps": Decimal(4)})
+    runs["paper"] = as_recorded(met, folder / "paper", "paper", config=runs["base"])
+    return runs
+
+
+@pytest.fixture(scope="session")
+def findings(compared_runs):
+    """A function from two names of runs to their comparison."""
+    made = {}
+
+    def of(run, simulation):
+        if (run, simulation) not in made:
+            made[run, simulation] = compared(compared_runs[run], compared_runs[simulation])
+        return made[run, simulation]
+
+    return of

@@ -1,0 +1,166 @@
+"""What two runs' folders say about each other: matching before prices, prices that add up, and honest gaps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports.comparison.costs import costs_of, order_gaps
+from reports.comparison.matching import counts, match_runs
+from reports.comparison.prices import Prices
+from reports.comparison.revisions import revisions_of
+
+
+def approved(run):
+    table = run.table("decisions").to_pandas()
+    return table[(table["action"] == "open") & (table["verdict"] == "approved")]
+
+
+def test_equal_runs_match_by_identity_and_end_alike(compared_runs):
+    found = counts(match_runs(compared_runs["base"], compared_runs["base"]))
+    n = len(approved(compared_runs["base"]))
+    assert found == {
+        "matched": n,
+        "same_outcome": n,
+        "different_outcome": 0,
+        "run_only": 0,
+        "simulation_only": 0,
+        "matched_by_place": 0,
+    }
+
+
+def test_another_model_is_matched_by_place_and_every_trade_is_counted_once(compared_runs):
+    run, simulation = compared_runs["changed"], compared_runs["base"]
+    matching = match_runs(run, simulation)
+    found = counts(matching)
+    assert found["matched"] == found["matched_by_place"] > 10
+    assert found["matched"] + found["run_only"] == len(approved(run))
+    assert found["matched"] + found["simulation_only"] == len(approved(simulation))
+    places = {tuple(row) for row in approved(simulation)[["strategy", "symbol", "bar_time"]].itertuples(index=False)}
+    for intent, why in matching.run_only:
+        mine = (intent.place.strategy, intent.place.symbol, pd.Timestamp(intent.place.bar_time, tz="UTC"))
+        assert mine not in places
+        assert why == "no such signal" or why.startswith("refused: ")
+
+
+def test_legs_are_the_orders_and_fills_of_the_tables(compared_runs):
+    run = compared_runs["paper"]
+    fills = run.table("fills").to_pandas()
+    fills[["qty", "price", "fee"]] = fills[["qty", "price", "fee"]].astype(float)
+    orders = run.table("orders").to_pandas().set_index("client_order_id")
+    intents = [match.run for match in match_runs(run, run).matched]
+    checked = 0
+    for intent in intents:
+        for role, leg in intent.legs.items():
+            mine = fills[fills["client_order_id"].str.startswith(f"st-{intent.identity}")]
+            mine = mine[orders.loc[mine["client_order_id"], "role"].to_numpy() == role]
+            assert leg.filled == pytest.approx(mine["qty"].sum())
+            if leg.filled:
+                checked += 1
+                assert leg.price == pytest.approx(np.average(mine["price"], weights=mine["qty"]))
+                assert leg.time == mine["time"].min().value
+    assert checked > 40
+
+
+def test_gaps_add_up_and_a_wider_spread_is_a_spread(findings):
+    found = findings("paper", "base")
+    gap = found.gaps.gap
+    assert len(found.gaps) > 40
+    assert gap.timing + gap.spread + gap.residual == pytest.approx(gap.total)
+    assert gap.spread == pytest.approx(3.0, abs=0.02)
+    at_once = np.array([found.gaps.legs(row)[0].kind == "market" for row in range(len(found.gaps))])
+    assert gap.total[at_once] == pytest.approx(3.0, abs=0.02)
+    assert gap.timing[at_once] == pytest.approx(0.0, abs=0.01)
+    targets = np.array([role == "target" for role in found.gaps.role])
+    assert gap.total[targets] == pytest.approx(0.0, abs=0.05), "a limit is paid at its price, later, at a better mid"
+    assert gap.timing[targets] == pytest.approx(-3.0, abs=0.05)
+
+
+def test_shortfall_is_that_of_the_fills(compared_runs, findings):
+    """Without latency to speak of and without unfilled shares, trading cost is the spread."""
+    run = compared_runs["paper"]
+    found = findings("paper", "base").costs[0]
+    fills, orders = run.table("fills").to_pandas(), run.table("orders").to_pandas()
+    entries = orders[orders["role"] == "entry"]["client_order_id"]
+    mine = fills[fills["client_order_id"].isin(entries)]
+    qty, price, mid = (mine[name].astype(float) for name in ("qty", "price", "mid_arrival"))
+    side = mine["side"].map({"buy": 1, "sell": -1})
+    assert found.shortfall.trading.sum() == pytest.approx((side * qty * (price - mid)).sum())
+    assert found.entries == len(entries)
+    assert found.effective == pytest.approx(8.0, abs=0.1)
+
+
+def test_markouts_are_measured_where_bars_allow(findings):
+    markouts = findings("paper", "base").costs[0].markouts
+    for what in ("all fills", "limit fills"):
+        assert np.isnan(markouts[what]["1 s"])
+        assert np.isnan(markouts[what]["10 s"])
+        assert np.isfinite(markouts[what]["1 min"])
+        assert np.isfinite(markouts[what]["close"])
+
+
+def test_markouts_look_ahead_by_their_horizon_only(findings):
+    prices = findings("paper", "base").prices
+    gaps = findings("paper", "base").gaps
+    leg, symbol = gaps.legs(0)[0], gaps.match[0].run.place.symbol
+    later = leg.time + 300_000_000_000
+    strip = prices.strip(symbol, 0, later - prices.bar_ns + 1)
+    assert prices.at(symbol, later) == strip.close[-1]
+    assert strip.time[-1] + prices.bar_ns <= later
+
+
+def test_the_same_data_have_no_revisions_and_other_closes_do(findings):
+    found = findings("paper", "base")
+    assert found.revisions is None
+    prices = found.prices
+    same = revisions_of(prices, prices, [match.run for match in found.matching.matched])
+    assert (same.revised, same.decisions) == (0, [])
+    assert same.bars > 10_000
+    assert np.isnan(same.median_bp)
+
+
+def test_a_week_without_trades_compares_what_is_left(findings):
+    found = findings("idle", "base")
+    assert counts(found.matching)["simulation_only"] > 10
+    assert any("The run has no fills" in words for words in found.limits)
+    assert found.verdict.n == 0
+    assert np.isnan(found.verdict.mean)
+    assert found.replayed.attribution is not None
+    assert found.replayed.attribution.recorded[1] == 0
+    assert all(np.isnan(item.ks) for item in found.distributions)
+
+
+def test_neither_run_trades(findings):
+    found = findings("idle", "idle")
+    assert counts(found.matching)["matched"] == 0
+    assert found.distributions == []
+    assert np.isnan(found.curves.correlation)
+
+
+def test_a_run_cut_short_says_what_both_have(findings):
+    found = findings("short", "base")
+    assert any(words.startswith("Only 3 sessions are in both runs") for words in found.limits)
+    assert found.replayed.attribution is not None
+    assert found.replayed.attribution.unexplained == (0, 0)
+
+
+def test_runs_that_begin_apart_are_not_attributed_and_the_rest_is_compared(findings):
+    found = findings("late", "base")
+    assert found.replayed.attribution is None
+    assert "begin on different days" in found.replayed.reason
+    assert len(found.curves.days) == 3
+    assert all(parity.ok for parity in found.replayed.parity)
+
+
+def test_costs_of_nothing_are_not_measured():
+    found = costs_of([], None)
+    assert np.isnan(found.effective)
+    assert len(order_gaps([])) == 0
+
+
+def test_prices_of_an_unknown_symbol_are_not_known(findings):
+    prices: Prices = findings("paper", "base").prices
+    assert np.isnan(prices.at("NONE", 2**62))
+    assert np.isnan(prices.at("ALFA", 0))
+    assert prices.strip("NONE", 0, 2**62) is None
