@@ -51,9 +51,9 @@ class Change:
     over: bool
 
 
-def _condition(condition: Condition, text: str) -> Callable[[Books], Causes]:
+def _condition(condition: Condition, text: str, *others: Condition) -> Callable[[Books], Causes]:
     def causes(books: Books) -> Causes:
-        return {condition.name.lower(): text} if books.run("conditions") >> condition & 1 else {}
+        return {c.name.lower(): text for c in (condition, *others) if books.run("conditions") >> c & 1}
 
     return causes
 
@@ -125,7 +125,7 @@ RULES = (
     Rule("stream_down", "warning", _condition(Condition.STREAM_DOWN, "The trade stream is down: no order leaves.")),
     Rule("vendor_outage", "warning", _condition(Condition.FEED_DOWN, "The market data feed is down.")),
     Rule("stale_data", "warning", _condition(Condition.FEED_STALE, "Most symbols have had no bar for too long.")),
-    Rule("clock_jump", "critical", _condition(Condition.CLOCK, "The wall clock was moved.")),
+    Rule("clock_jump", "critical", _condition(Condition.CLOCK, "The wall clock was moved.", Condition.CLOCK_BACKWARD)),
     Rule("suspense", "critical", _condition(Condition.SUSPENSE, "An execution came that no order of ours explains.")),
     Rule(
         "execution_trouble",

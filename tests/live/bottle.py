@@ -74,7 +74,8 @@ class Memory:
 
     def symbol(self, place: int = 0) -> SimpleNamespace:
         record = self.state[0]["symbols"][place]
-        return SimpleNamespace(**{name: int(record[name]) for name in record.dtype.names})
+        plain = [name for name in record.dtype.names if not record.dtype[name].subdtype]
+        return SimpleNamespace(**{name: int(record[name]) for name in plain})
 
     def kinds(self) -> list[EventKind]:
         return [event.kind for event in self.journal]

@@ -222,7 +222,7 @@ def test_a_clock_that_went_back_over_a_restart_is_noticed(url: str):
     host, _ = trading(url)
     host.close()
     again = open_host(url, VirtualClock(NOW - 3_600 * SECOND))
-    assert again.state[0]["conditions"][Condition.CLOCK]["active"] == 1
+    assert again.state[0]["conditions"][Condition.CLOCK_BACKWARD]["active"] == 1
     assert one(url, "SELECT count(*) FROM alerts WHERE rule = 'clock_jump' AND cleared IS NULL") == 1
     again.close()
 

@@ -21,6 +21,7 @@ COMMANDS = (
     "synth",
     "doctor",
 )
+GROUPS = ("db",)
 THREE_DAYS = ("--set", "data.end=2025-11-12")
 HEAVY = {"numpy", "pandas", "numba", "pyarrow", "scipy", "pydantic", "vectorbt", "alpaca", "exchange_calendars"}
 

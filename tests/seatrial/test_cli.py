@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.seatrial.shell import COMMANDS, EXPECTING, HEAVY, ROOT, START, THREE_DAYS, seatrial
+from tests.seatrial.shell import COMMANDS, EXPECTING, GROUPS, HEAVY, ROOT, START, THREE_DAYS, seatrial
 
 SLOW = """
 import time
@@ -55,7 +55,7 @@ print(sorted({HEAVY!r} & set(sys.modules)))
 
 def test_help_lists_every_command_and_fits_the_terminal(invoke):
     listed = invoke("--help").stdout.split("Commands:\n")[1].split("\n\n")[0]
-    assert [line.split()[0] for line in listed.splitlines()] == list(COMMANDS)
+    assert [line.split()[0] for line in listed.splitlines()] == [*COMMANDS, *GROUPS]
     assert "..." not in listed, "a first line is too long"
     for command in COMMANDS:
         lines = invoke(command, "--help").stdout.splitlines()
@@ -76,7 +76,7 @@ def test_run_prints_one_object_and_nothing_else(place):
         "run_id out bars bars_per_s seconds decisions orders fills final_equity max_drawdown command_hash state_hash"
     )
     assert set(f"{asked} invariants expectations".split()) <= set(summary)
-    assert set(summary["seconds"]) == {"compile", "load", "signals", "replay", "report", "total"}
+    assert set(summary["seconds"]) == {"compile", "load", "faults", "signals", "replay", "report", "total"}
     assert summary["seconds"]["total"] >= summary["seconds"]["replay"] > 0
     assert summary["bars"] > 10_000
     assert summary["bars_per_s"] == pytest.approx(summary["bars"] / summary["seconds"]["replay"], rel=1e-3)

@@ -53,7 +53,7 @@ def test_the_examples_are_all_read() -> None:
 
 
 def spelled(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
 def test_the_profiles_are_those_of_the_settings() -> None:

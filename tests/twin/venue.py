@@ -23,11 +23,11 @@ from tests.twin.venue_orders import (
     due,
     fee_of,
     group_of,
-    high_is_worse,
     marketable,
     order_of,
     part,
     price_of,
+    worse_extreme,
 )
 from tests.twin.venue_path import DOLLAR, MINUTE, NANO, SECOND, SHARE, Path, path_points, portion
 from tests.twin.venue_rules import refusal
@@ -267,7 +267,7 @@ class TwinVenue:
             half = bar.ask - between
             middle = between if begin == self.minute else 0
         room = portion(bar.volume, rules.participation)
-        points = path_points(rules, bar, self.minute, begin, high_is_worse(self.books.position, entry, bar.open))
+        points = path_points(rules, bar, self.minute, begin, worse_extreme(self.books.position, entry, bar.open))
         self.path = Path(points, half, middle, room - room % SHARE, self.resumed)
         self.cursor = begin
         self.books.last = self.books.last or bar.open

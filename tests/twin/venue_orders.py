@@ -111,18 +111,21 @@ def order_of(c: Any, session: int, now: int, **terms: Any) -> Order:
     return Order(**(common | own | {"extended": extended, "session": session, "arrived": now} | terms))
 
 
-def high_is_worse(position: int, entry: Order | None, price: int) -> bool:
-    """For a position the extreme against it; for an entry the way to its stop, or away from its own price first."""
+def worse_extreme(position: int, entry: Order | None, price: int) -> int:
+    """+1 where the high hurts, -1 where the low does, 0 where nothing is open.
+
+    For a position it is the extreme against it; for an entry the way to its stop, or away from its own price first.
+    """
     if position:
-        return position < 0
+        return 1 if position < 0 else -1
     if entry is None:
-        return False
+        return 0
     at_once = entry.type == OrderType.MARKET
     if entry.type == OrderType.LIMIT:
         at_once = entry.side * entry.limit >= entry.side * price
     elif entry.type in (OrderType.STOP, OrderType.STOP_LIMIT):
         at_once = entry.side * price >= entry.side * entry.stop
-    return (entry.side > 0) != at_once
+    return 1 if (entry.side > 0) != at_once else -1
 
 
 # -- when ---------------------------------------------------------------------------------------------------------

@@ -80,13 +80,14 @@ class Path:
         return None
 
 
-def path_points(rules: Any, bar: Bar, minute: int, begin: int, high_is_worse: bool) -> list[tuple[int, int]]:
+def path_points(rules: Any, bar: Bar, minute: int, begin: int, worse: int) -> list[tuple[int, int]]:
     """The corners of a minute's path by the rules' model, from `begin` on."""
     end = minute + MINUTE
     if rules.path == PathModel.BRIDGE:
         return _bridge(rules.seed, bar, minute, begin)
     high_first = {
-        PathModel.ADVERSE: high_is_worse,
+        PathModel.ADVERSE: worse > 0,
+        PathModel.FAVOURABLE: worse < 0,
         PathModel.NEAREST: bar.high - bar.open <= bar.open - bar.low,
         PathModel.OHLC: True,
         PathModel.OLHC: False,
