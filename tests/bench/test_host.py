@@ -1,6 +1,6 @@
 """The host's speed on both databases: events durable a second, and from an event to a command that may leave.
 
-    pytest tests/bench/test_host.py --benchmark-enable -s
+    pytest tests/bench/test_host.py --benchmark-enable -n 0 -s
 
 What limits it: with few events a transaction the disk's flush, with many the rows' way through driver and server.
 """

@@ -1,6 +1,6 @@
 """How many requests one client gets answered: orders sent and cancelled over one connection.
 
-    pytest tests/bench/test_server.py --benchmark-enable
+    pytest tests/bench/test_server.py --benchmark-enable -n 0
 
 The client is alpaca-py's own transport, `requests`, or bare sockets, which cost next to nothing; the difference is the
 client's. Client and server share the machine's cores.

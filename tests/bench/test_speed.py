@@ -1,4 +1,4 @@
-"""Speed of the engine, parity first: `pytest tests/bench --benchmark-enable` times what these tests check.
+"""Speed of the engine, parity first: `pytest tests/bench --benchmark-enable -n 0` times what these tests check.
 
 Without that option each runs once, so that every commit proves that what is timed gives the right answer.
 """
