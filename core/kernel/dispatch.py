@@ -21,6 +21,7 @@ from numba import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.funcdesc import FunctionDescriptor
 from numba.core.registry import CPUDispatcher
+from numba.core.runtime.nrt import rtsys
 from numba.core.typing import make_concrete_template, signature
 
 SHARED: dict[str, Shared] = {}
@@ -58,6 +59,12 @@ class LinkedCache(FunctionCache):
     """numba's cache of one function."""
 
     _impl_class = LinkedCode
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Load what is there, and spare the libraries that only translation needs: importing them takes a second."""
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
 
 class Entry(CPUDispatcher):
