@@ -11,6 +11,7 @@ alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
@@ -141,9 +142,14 @@ def _max_gross(run: Mapping[str, Any], tables: Tables) -> float:
     return round(float(share.max(initial=0.0)), 9)
 
 
+def _says(column: pa.ChunkedArray, text: str) -> pa.ChunkedArray:
+    """Which rows say exactly this. A pattern, since a comparison with a value of Python would import pandas."""
+    return pc.match_substring_regex(column, f"^{re.escape(text)}$")
+
+
 def _ambiguous_share(run: Mapping[str, Any], tables: Tables) -> float:
     orders = tables.table("orders", ["client_order_id", "role"])
-    exits = orders.filter(pc.not_equal(orders["role"], "entry"))["client_order_id"]
+    exits = orders.filter(pc.invert(_says(orders["role"], "entry")))["client_order_id"]
     fills = tables.table("fills", ["client_order_id", "ambiguous"])
     ambiguous = fills.filter(pc.is_in(fills["client_order_id"], exits))["ambiguous"]
     return round((pc.sum(ambiguous).as_py() or 0) / max(len(ambiguous), 1), 9)
@@ -154,14 +160,14 @@ def _rows(table: str, column: str, value: str | None = None) -> Callable[[Mappin
 
     def count(run: Mapping[str, Any], tables: Tables) -> int:
         found = tables.table(table, [column])[column]
-        return len(found) if value is None else int(pc.sum(pc.equal(found, value)).as_py() or 0)
+        return len(found) if value is None else int(pc.sum(_says(found, value)).as_py() or 0)
 
     return count
 
 
 def _degraded_minutes(run: Mapping[str, Any], tables: Tables) -> int:
     mode = tables.table("equity", ["mode"])["mode"]
-    return int(pc.sum(pc.not_equal(mode, "normal")).as_py() or 0)
+    return int(pc.sum(pc.invert(_says(mode, "normal"))).as_py() or 0)
 
 
 def _normal_at_end(run: Mapping[str, Any], tables: Tables) -> int:
@@ -247,7 +253,7 @@ def _spans_after(anchor: str, tables: Tables) -> list[Span]:
     if kind == anchor:
         return [Span(time, END) for time in _event_times(anchor, tables).tolist()]
     rows = tables.table("faults", ["kind", "until", "first_effect"])
-    rows = rows.filter(pc.equal(rows["kind"], kind))
+    rows = rows.filter(_says(rows["kind"], kind))
     times = rows["first_effect" if anchor.startswith(FAULT) else "until"].drop_null()
     return [Span(time, END) for time in _nanoseconds(times).tolist()]
 
@@ -268,8 +274,8 @@ def _event_times(event: str, tables: Tables) -> Times:
     source = ORDER_SOURCES.get(event, Source("risk_events", "time", "kind", event))
     rows = tables.table(source.table, [source.time] + ([source.where] if source.where else []))
     if source.where:
-        compare = pc.not_equal if source.negated else pc.equal
-        rows = rows.filter(compare(rows[source.where], source.value))
+        mine = _says(rows[source.where], source.value)
+        rows = rows.filter(pc.invert(mine) if source.negated else mine)
     return np.sort(_nanoseconds(rows[source.time].drop_null()))
 
 
@@ -290,13 +296,13 @@ def _changes(subject: str, tables: Tables) -> tuple[list[int], list[str]]:
     """Times at which a state changed, and the states before, between and after them."""
     lane = subject.partition(".")[2]
     rows = tables.table("risk_events", ["time", "kind", "metric", "mode_from", "mode_to"])
-    mine = pc.equal(rows["kind"], "breaker_change" if lane else "mode_change")
+    mine = _says(rows["kind"], "breaker_change" if lane else "mode_change")
     if lane:
-        mine = pc.and_(mine, pc.equal(rows["metric"], lane))
+        mine = pc.and_(mine, _says(rows["metric"], lane))
     rows = rows.filter(mine)
     before = rows["mode_from"].to_pylist()[:1] or [STATES[subject][0]]
     return _nanoseconds(rows["time"]).tolist(), before + rows["mode_to"].to_pylist()
 
 
 def _nanoseconds(times: pa.ChunkedArray) -> Times:
-    return np.asarray(times.cast(pa.int64()).to_numpy(), np.int64)
+    return np.array(times.cast(pa.int64()).to_pylist(), np.int64)

@@ -8,9 +8,9 @@ one venue.
 
 from __future__ import annotations
 
-from core.kernel.compiled import kernel
+from core.kernel.compiled import kernel, shared
 from core.kernel.kinds import CommandKind, EventKind, ReconcileStep, RejectReason, Role, TimeInForce
-from core.kernel.records import MAX_ORDERS
+from core.kernel.records import COMMAND, MAX_ORDERS
 from core.kernel.types import Command, Order
 from sim import messages
 from sim.book import (
@@ -30,11 +30,11 @@ from sim.book import (
 from sim.latency import delay, identity
 from sim.matching import heat_for, refresh, settle_immediate
 from sim.orders import FINE, refusal
-from sim.records import TAPE, Mark, Stand, To
+from sim.records import BAR, QUEUE, TAPE, VENUE, Mark, Stand, To
 from sim.types import Bar, Queue, Venue, VenueOrder, VenueSymbol
 
 
-@kernel
+@shared(VENUE, QUEUE, COMMAND, BAR, int)
 def on_command(v: Venue, q: Queue, c: Command, bar: Bar, mid: int) -> None:
     """A command has reached the venue."""
     kind = c.kind

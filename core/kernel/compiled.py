@@ -1,4 +1,4 @@
-"""The two decorators of compiled functions, and the cache that keeps compilation to the first run.
+"""The decorators of compiled functions, and the cache that keeps compilation to the first run.
 
 numba's disk cache notices a change in a function's own file only: an edited constant or an edited callee elsewhere
 would go on answering with old machine code. So the cache lives in a folder named by the hash of every source that
@@ -12,16 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 
+from core.kernel.dispatch import Entry, Kernel, Shared
 from core.kernel.linking import PartCompiler, WholeCompiler
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 ROOT = Path(__file__).resolve().parents[2]
+MARKS = (b"@kernel", b"@entry", b"@shared")
+RESULTS = {"int": numba.int64, "None": numba.none}  # of shared functions, by annotation
 SOURCES = ("core/**/*.py", "sim/**/*.py")
 
 
@@ -31,7 +34,7 @@ def source_hash() -> str:
     for pattern in SOURCES:
         for path in sorted(ROOT.glob(pattern)):
             text = path.read_bytes()
-            if path.parent.name == "kernel" or b"@kernel" in text or b"@entry" in text:
+            if path.parent.name == "kernel" or any(mark in text for mark in MARKS):
                 digest.update(path.relative_to(ROOT).as_posix().encode())
                 digest.update(text)
     return digest.hexdigest()[:16]
@@ -53,10 +56,34 @@ def kernel(function: F) -> F:
 
     Nopython mode, without fastmath and without parallel reductions.
     """
-    options = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return numba.njit(pipeline_class=PartCompiler, **options)(function)
+    return cast(F, _dispatcher(Kernel, function, PartCompiler, no_cpython_wrapper=True))
 
 
 def entry(function: F) -> F:
     """Compile a kernel that Python calls: cached on disk with everything it calls."""
-    return numba.njit(pipeline_class=WholeCompiler, nogil=True, cache=True)(function)
+    made = _dispatcher(Entry, function, WholeCompiler)
+    if made is not function:
+        made.enable_caching()
+    return cast(F, made)
+
+
+def shared(*arguments: np.dtype | type[int]) -> Callable[[F], F]:
+    """Compile a kernel once for all its callers, who hand it these records or integers; cached on disk by itself."""
+
+    def decorate(function: F) -> F:
+        made = _dispatcher(Shared, function, WholeCompiler)
+        if made is not function:
+            made.enable_caching()
+            kinds = tuple(numba.int64 if kind is int else numba.from_dtype(kind) for kind in arguments)
+            made.share(kinds, RESULTS[function.__annotations__["return"]], CACHE)
+        return cast(F, made)
+
+    return decorate
+
+
+def _dispatcher(kind: type[Any], function: Callable[..., Any], compiler: type[Any], **options: bool) -> Any:
+    """What numba's own decorator makes, of another kind; the function itself when nothing is to be compiled."""
+    if numba.config.DISABLE_JIT:
+        return function
+    common = {"nopython": True, "nogil": True, "boundscheck": None, "no_cfunc_wrapper": True}
+    return kind(function, targetoptions=common | options, pipeline_class=compiler)

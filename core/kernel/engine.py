@@ -10,19 +10,19 @@ from __future__ import annotations
 import numpy as np
 
 from core.kernel import brackets, executions, exits, invariants, margin, modes, other_events, reconciliation, risk
-from core.kernel.compiled import entry, kernel
+from core.kernel.compiled import entry, kernel, shared
 from core.kernel.kinds import Cause, EventKind, ExitStage, Phase
 from core.kernel.order_news import on_order_news, query_unknown
 from core.kernel.outputs import room, seal
 from core.kernel.positions import revalue
-from core.kernel.records import LANES, SEEN
+from core.kernel.records import EVENT, LANES, SEEN, STATE
 from core.kernel.sizing import size
 from core.kernel.trades import watch_trade
 from core.kernel.types import Event, State
 from core.kernel.units import MINUTE, share
 
 
-@kernel
+@shared(STATE, EVENT)
 def step(st: State, ev: Event) -> int:
     """Apply one event to the state; returns the number of commands, which are in `state.commands`."""
     assert ev.seq == st.run.seq + 1, "events out of sequence"

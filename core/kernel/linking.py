@@ -17,14 +17,38 @@ from typing import Any
 
 from numba import types
 from numba._dynfunc import make_function
+from numba.core import typed_passes, untyped_passes
 from numba.core.codegen import CodeLibrary, JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.compiler_machinery import LoweringPass, register_pass
-from numba.core.typed_passes import NativeLowering
+from numba.core.targetconfig import TargetConfig
+
+from core.kernel.dispatch import SHARED, shared_in
 
 REFUSE = ctypes.cast(ctypes.pythonapi.PyErr_BadArgument, ctypes.c_void_p).value
+# At every call that it types it asks whether the options of compilation are still the same, and compares all of them.
+# Mostly the same ones are set.
+TargetConfig.__hash__ = lambda options: hash(type(options))
+TargetConfig.__eq__ = lambda one, other: (
+    type(one) is type(other) and (one._values == other._values or one.values() == other.values())
+)
 # The compiler describes the arguments of every pass, and spells out each field of a record each time.
 types.Record.__repr__ = types.Record.__str__
+# Passes for what kernels do not contain: closures, `with`, unrolled tuples, inlined Python, array expressions. Most
+# of them end with an analysis of the whole function.
+NOT_NEEDED = (
+    untyped_passes.WithLifting,
+    untyped_passes.InlineClosureLikes,
+    untyped_passes.RewriteSemanticConstants,
+    untyped_passes.DeadBranchPrune,
+    untyped_passes.MakeFunctionToJitFunction,
+    untyped_passes.InlineInlinables,
+    untyped_passes.FindLiterallyCalls,
+    untyped_passes.LiteralUnroll,
+    untyped_passes.LiteralPropagationSubPipelinePass,
+    typed_passes.InlineOverloads,
+    typed_passes.NopythonRewrites,
+)
 
 
 class Part(JITCodeLibrary):
@@ -53,6 +77,17 @@ class Whole(Part):
         """Link every part once, then optimise and translate."""
         self._linking_libraries = list(dict.fromkeys(self.parts()))
         JITCodeLibrary.finalize(self)
+
+    def _optimize_final_module(self) -> None:
+        """Once. numba does it twice, the first time for the sake of counted references, of which kernels have none."""
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
+
+    def _finalize_final_module(self) -> None:
+        """Have at hand what is called by its address, and translate."""
+        for name in shared_in(self._final_module):
+            SHARED[name].ready()
+        JITCodeLibrary._finalize_final_module(self)
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
@@ -84,7 +119,8 @@ class PartCompiler(Compiler):
     def define_pipelines(self) -> list[Any]:
         """The usual passes, and the offer."""
         (pipeline,) = super().define_pipelines()
-        pipeline.add_pass_after(OfferPart, NativeLowering)
+        pipeline.passes = [step for step in pipeline.passes if step[0] not in NOT_NEEDED]
+        pipeline.add_pass_after(OfferPart, typed_passes.NativeLowering)
         pipeline.finalize()
         return [pipeline]
 
