@@ -43,6 +43,7 @@ from sim.market import (
     post_calendar,
 )
 from sim.setup import Desk, brief_venue, new_desk
+from sim.unfinished import unfinished
 
 MARK_RULE = "close of the newest bar; frozen when stale or when a jump is not yet confirmed"
 SETTLE = 60_000_000_000  # how long after the day's end messages of the day are still delivered
@@ -302,6 +303,7 @@ class Replay:
             "bars": int(self.desk.log[0]["bars"]),
             "wall_seconds": {**{k: round(v, 6) for k, v in self.clock.seconds.items()}, "report": 0.0},
             "invariants": {name: self.broken.get(name, "ok") for name in names},
+            "unfinished": unfinished(self.desk.state),
             "repeat": f"seatrial run {settings.name} --seed {settings.seed}",
         }
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.kernel.kinds import Breaker, Condition, ExitStage, Lane
+from core.settings.expect import MetricExpectation
 
 BY_ITSELF = (
     Condition.FEED_STALE,
@@ -26,6 +27,9 @@ BY_ITSELF = (
     Condition.STREAM_DOWN,
     Condition.RECONCILING,
 )
+
+LIVENESS = (MetricExpectation.model_validate({"metric": "unfinished", "equals": 0}),)
+"""What a scenario expects that must come to its end."""
 
 
 def unfinished(state: np.ndarray) -> list[str]:
@@ -40,11 +44,8 @@ def unfinished(state: np.ndarray) -> list[str]:
         left.append("unprotected_position")
     if bool(np.any(held & (symbols["stage"] != ExitStage.NONE))):
         left.append("exit_under_way")
-    left += [
-        f"breaker_open_{Lane(i).name.lower()}"
-        for i in range(len(Lane))
-        if state["lanes"][0]["state"][i] == Breaker.OPEN
-    ]
+    breakers = state["lanes"][0]["state"]
+    left += [f"breaker_open_{lane.name.lower()}" for lane in Lane if breakers[lane] == Breaker.OPEN]
     active = state["conditions"][0]["active"]
     left += [f"condition_{condition.name.lower()}" for condition in BY_ITSELF if active[condition]]
     return left

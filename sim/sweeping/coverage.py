@@ -80,9 +80,8 @@ class Coverage:
 
     def table(self) -> list[tuple[str, int, int]]:
         """Every mark that was left or should have been: name, seeds, times."""
-        return [
-            (mark, self.seeds[mark], self.times[mark]) for mark in dict.fromkeys([*every_mark(), *sorted(self.seeds)])
-        ]
+        marks = dict.fromkeys([*every_mark(), *sorted(self.seeds)])
+        return [(mark, self.seeds[mark], self.times[mark]) for mark in marks]
 
     def never(self) -> list[str]:
         """What should have been seen and was not."""
