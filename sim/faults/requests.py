@@ -78,7 +78,7 @@ def _stops(v: Venue, q: Queue, c: Command, f: Fault, lane: int, slot: int) -> bo
     what = mix(identity(c.intent, c.leg), c.kind)
     if kind == FaultKind.OUTAGE:
         if strikes(f, c.symbol, what, c.created, v.now):
-            fail(v, q, c, lane, f.a, f.b, slot)
+            fail(v, q, c, lane, f.a, f.b)
             return True
     elif kind == FaultKind.UNAUTHORISED:
         if strikes(f, c.symbol, what, c.created, v.now):
@@ -87,7 +87,7 @@ def _stops(v: Venue, q: Queue, c: Command, f: Fault, lane: int, slot: int) -> bo
     elif kind == FaultKind.RATE_LIMIT:
         if strikes(f, c.symbol, what, v.now, v.now):
             tell_engine_of(q, v.now, EventKind.LANE_FAILED.value, lane, LaneFailure.RATE_LIMIT.value)
-            if c.kind != CommandKind.PROBE:
+            if c.kind != CommandKind.PROBE and _insists(c):
                 messages.post_again(q, slot, v.now + f.a, Mark.AGAIN.value)
             return True
     elif kind == FaultKind.REJECT_STORM:
@@ -105,14 +105,20 @@ def _stops(v: Venue, q: Queue, c: Command, f: Fault, lane: int, slot: int) -> bo
 
 
 @kernel
-def fail(v: Venue, q: Queue, c: Command, lane: int, failure: int, timeout: int, slot: int) -> None:
-    """What we hear of a request whose outcome we do not know; a reconciliation is asked for again."""
+def _insists(c: Command) -> bool:
+    """Whether the host asks again when it is told to wait: its own look at the books has a next time anyway."""
+    return c.kind != CommandKind.RECONCILE or c.leg != reconcile.QUIET
+
+
+@kernel
+def fail(v: Venue, q: Queue, c: Command, lane: int, failure: int, timeout: int) -> None:
+    """What we hear of a request whose outcome we do not know; the engine's reconciliation is asked for again."""
     wait = timeout if failure == LaneFailure.TIMEOUT else v.profile.ack_latency
     if lane == Lane.SUBMIT and c.kind != CommandKind.PROBE:
         tell_engine_of_order(v, q, v.now + wait, EventKind.SUBMIT_AMBIGUOUS.value, c.order, c.symbol, 0)
     tell_engine_of(q, v.now + wait, EventKind.LANE_FAILED.value, lane, failure)
-    if c.kind == CommandKind.RECONCILE:
-        messages.post_again(q, slot, v.now + wait + INSIST, Mark.FRESH.value)
+    if c.kind == CommandKind.RECONCILE and _insists(c):
+        messages.post_request(q, v.now + wait + INSIST, c.kind, c.leg)
 
 
 @kernel
@@ -123,7 +129,7 @@ def _refuse(v: Venue, q: Queue, c: Command, lane: int, failure: int, reason: int
         tell_engine_of_order(v, q, heard, EventKind.ORDER_REJECTED.value, c.order, c.symbol, reason)
     if failure != 0:
         tell_engine_of(q, heard, EventKind.LANE_FAILED.value, lane, failure)
-        if c.kind == CommandKind.RECONCILE:
+        if c.kind == CommandKind.RECONCILE and _insists(c):
             messages.post_request(q, v.now + INSIST, c.kind, c.leg)
     else:
         tell_engine_of(q, heard, EventKind.LANE_OK.value, lane, 0)
@@ -148,7 +154,7 @@ def answer(v: Venue, q: Queue, log: Log, slot: int) -> None:
     lane = lane_of(c)
     if c.kind == CommandKind.PROBE:
         return
-    if lane == Lane.SUBMIT and _unanswered(v, q, c, slot):
+    if lane == Lane.SUBMIT and _unanswered(v, q, c):
         return
     waited = v.now - c.created
     ok = tell_engine_of(q, v.now + v.profile.ack_latency, EventKind.LANE_OK.value, lane, 0)
@@ -172,7 +178,7 @@ def misdeal(v: Venue, q: Queue, log: Log, c: Command) -> None:
 
 
 @kernel
-def _unanswered(v: Venue, q: Queue, c: Command, slot: int) -> bool:
+def _unanswered(v: Venue, q: Queue, c: Command) -> bool:
     """Whether the answer to a submit is lost, so that we know nothing of an order that stands."""
     o = v.orders[c.order % MAX_ORDERS]
     if o.id != c.order:
@@ -183,6 +189,6 @@ def _unanswered(v: Venue, q: Queue, c: Command, slot: int) -> bool:
         what = mix(identity(c.intent, c.leg), c.kind)
         if silent and f.active != 0 and strikes(f, c.symbol, what, c.created, v.now):
             o.unanswered = 1
-            fail(v, q, c, Lane.SUBMIT.value, f.a, f.b, slot)
+            fail(v, q, c, Lane.SUBMIT.value, f.a, f.b)
             return True
     return False
