@@ -61,8 +61,11 @@ def run_session(
         start = minutes[m].time if m < count else end
         if log.late < len(late):
             _post_late(q, log, late, start + MINUTE)
-        if min(next_message(q), log.tick_time) < start:
-            _advance(st, v, q, log, bars, feed, signals, min(m, count - 1), start)
+        while min(next_message(q), log.tick_time) < start:  # hours may lie between two rows of the grid
+            if entries.full(log):
+                return m
+            until = min(start, min(next_message(q), log.tick_time) + MINUTE)
+            _advance(st, v, q, log, bars, feed, signals, min(m, count - 1), until)
         if m < count:
             open_minute(v, bars, m, start)
             _advance(st, v, q, log, bars, feed, signals, m, start + MINUTE)

@@ -23,7 +23,6 @@ from core.settings.expect import MetricExpectation
 BY_ITSELF = (
     Condition.FEED_STALE,
     Condition.FEED_DOWN,
-    Condition.CLOCK,
     Condition.STREAM_DOWN,
     Condition.RECONCILING,
 )

@@ -151,7 +151,8 @@ def _fault(draws: Draws, kind: str, i: int, stormy: np.ndarray, symbols: Sequenc
         room = (int(stormy[-1]["post"]) - int(entry["at"].timestamp()) * 1_000_000_000) // MINUTE
         fitting = [text for text, minutes in zip(LENGTHS, HOURS, strict=True) if minutes <= max(room, 1)]
         entry["for"] = draws.choice(fitting, "length", *what)
-    repeatable = entry.get("for") not in LENGTHS[-2:] and len(stormy) - first > 1
+    for_good = kind == "split" or (kind == "price_gap" and "for" not in entry)  # would add up beyond all prices
+    repeatable = not for_good and entry.get("for") not in LENGTHS[-2:] and len(stormy) - first > 1
     if repeatable and draws.unit("again", *what) < OFTEN:
         entry |= {"every": "session", "times": 1 + int(draws.unit("times", *what) * (len(stormy) - first))}
     entry |= dict(_scope(draws, rule, what, symbols))
