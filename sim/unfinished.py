@@ -9,6 +9,7 @@ faults, which is longer than every deadline of the engine:
     no breaker is open: a lane that answers again is ready for the operator's reset
     no condition is in force that must end by itself (data that came back, a stream, a reconciliation)
 
+A symbol whose books differ from the broker's waits for the operator, who has been called: what it holds is not known.
 A position without a stop after its deadline, and an exit after its own, have called a person: the invariants see to
 it. Here it counts all the same, because a session is time enough.
 """
@@ -38,7 +39,7 @@ def unfinished(state: np.ndarray) -> list[str]:
     if int(st["run"]["unknown"]):
         left.append("unknown_order")
     symbols = state["symbols"][0]
-    held = symbols["qty"] != 0
+    held = (symbols["qty"] != 0) & (symbols["unreconciled"] == 0)
     if bool(np.any(held & (symbols["unprotected_since"] != 0))):
         left.append("unprotected_position")
     if bool(np.any(held & (symbols["stage"] != ExitStage.NONE))):

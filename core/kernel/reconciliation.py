@@ -92,8 +92,13 @@ def on_reconcile(st: State, ev: Event) -> None:
 
 @kernel
 def adopt(st: State, symbol: int) -> None:
-    """Take the broker's quantity as ours at the mark: an adjustment with a note, never an invented trade."""
+    """Take the broker's quantity as ours at the mark: an adjustment with a note, never an invented trade.
+
+    Where no difference is known there is nothing to take: the quantity of an old one is of that day.
+    """
     sym = st.symbols[symbol]
+    if sym.unreconciled == 0:
+        return
     difference = sym.broker_qty - sym.qty
     cash = st.account.cash
     execute(st, sym, difference, sym.mark, 0)

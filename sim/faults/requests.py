@@ -22,7 +22,7 @@ from sim import messages, reconcile
 from sim.faults import broker
 from sim.faults.strikes import on_lane, regain_stream, strikes, tell_engine_of, tell_engine_of_order
 from sim.latency import identity
-from sim.records import FaultKind, Mark
+from sim.records import FaultKind, Mark, To
 from sim.types import Fault, Log, Queue, Venue
 
 INSIST = 10 * SECOND  # how soon a failed reconciliation is asked for again
@@ -87,7 +87,7 @@ def _stops(v: Venue, q: Queue, c: Command, f: Fault, lane: int, slot: int) -> bo
     elif kind == FaultKind.RATE_LIMIT:
         if strikes(f, c.symbol, what, v.now, v.now):
             tell_engine_of(q, v.now, EventKind.LANE_FAILED.value, lane, LaneFailure.RATE_LIMIT.value)
-            if c.kind != CommandKind.PROBE and _insists(c):
+            if c.kind != CommandKind.PROBE and _insists(c) and not _waits(q, c):
                 messages.post_again(q, slot, v.now + f.a, Mark.AGAIN.value)
             return True
     elif kind == FaultKind.REJECT_STORM:
@@ -108,6 +108,18 @@ def _stops(v: Venue, q: Queue, c: Command, f: Fault, lane: int, slot: int) -> bo
 def _insists(c: Command) -> bool:
     """Whether the host asks again when it is told to wait: its own look at the books has a next time anyway."""
     return c.kind != CommandKind.RECONCILE or c.leg != reconcile.QUIET
+
+
+@kernel
+def _waits(q: Queue, c: Command) -> bool:
+    """Whether the same request already waits to be sent again; one is enough."""
+    for i in range(q.count):
+        slot = q.heap[i]
+        if q.to[slot] == To.VENUE and q.mark[slot] == Mark.AGAIN:
+            other = q.commands[slot]
+            if other.kind == c.kind and other.order == c.order and other.leg == c.leg:
+                return True
+    return False
 
 
 @kernel

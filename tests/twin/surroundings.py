@@ -217,6 +217,8 @@ class Surroundings:
 
     def _adopt(self: Engine, stock: Stock) -> None:
         """The broker's quantity at the mark; what it would have cost is a flow, so that cash stays."""
+        if not stock.unreconciled:
+            return
         before = stock.qty
         a, cash = self.account, stock.trade(stock.broker_qty - stock.qty, stock.mark, ZERO)
         a.cash += cash
