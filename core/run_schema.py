@@ -301,7 +301,6 @@ RUN_KEYS: dict[str, str] = {
     "bars": "number of bars among them",
     "wall_seconds": "{load, faults, signals, replay, report}",
     "invariants": "name to ok, or the witness that broke it",
-    "unfinished": "names of what is left undone at the end; null where it is not known",
     "expectations": "list of {text, ok, measured, and event where not met}",
     "repeat": "command that makes this run again",
 }

@@ -88,10 +88,11 @@ def test_nothing_is_adopted_where_no_difference_is_known(desk: Desk) -> None:
     desk.hold()
     desk.reconcile(ReconcileStep.SYMBOL_DIFFERS, symbol=0, qty=70)
     desk.operator(OperatorAct.ADOPT_POSITION, symbol=0)
-    desk.minute(100.0)
-    desk.send(EventKind.FOREIGN_FILL, symbol=0, execution=77, qty=-20 * MICRO, price=100 * MICRO)
     step = desk.operator(OperatorAct.ADOPT_POSITION, symbol=0)
     assert NoteKind.RECONCILIATION not in step.noted
+    desk.send(EventKind.FOREIGN_FILL, symbol=0, execution=77, qty=-20 * MICRO, price=100 * MICRO)
+    assert desk.symbol().unreconciled != 0
+    desk.operator(OperatorAct.ADOPT_POSITION, symbol=0)
     assert desk.shares == 50
 
 
