@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from core.errors import InputError
 
@@ -42,7 +42,7 @@ def cluster(address: str) -> Iterator[Executor]:
         remedy = "Install it with pip install 'seatrial[cluster]'."
         raise InputError("--cluster", "dask is not installed", remedy) from None
     try:
-        client = Client(address, timeout=CONNECT, set_as_default=False)
+        client: Any = Client(address, timeout=CONNECT, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         problem = f"no cluster answers ({type(error).__name__})"
         raise InputError(f"--cluster {address}", problem, "Give a scheduler's address: tcp://HOST:8786.") from None
