@@ -71,7 +71,9 @@ class Projections:
         """Rows of everything that differs from what the last commit left; `broker_ids` by order number are news."""
         self._settle_orders(batch, broker_ids)
         held, seq = self._held(), self._books.run("seq")
-        for place in np.flatnonzero((held != self._positions).any(axis=1) & (held[:, [0, 4]] != 0).any(axis=1)):
+        moved = (held != self._positions).any(axis=1)
+        dealt = ((held | self._positions)[:, [0, 4]] != 0).any(axis=1)  # a close without a result is a change, too
+        for place in np.flatnonzero(moved & dealt):
             record = self._books.state["symbols"][0, place]
             batch.add(Position, rows.position(record, self._books.symbols[place], seq))
         lanes = self._words("lanes")[:, _LANE]

@@ -86,6 +86,7 @@ class Mark(IntEnum):
     REPLY = 1  # answers a question, so that the stream's troubles do not touch it
     JUDGED = 2  # no fault looks at it again
     COMPARE = 3  # the end of a reconciliation: the books are compared when it arrives
+    UNTOLD = 4  # the broker's own books hear of it, and nobody else does
     AGAIN = -1  # a request that the broker asked to send again
 
 

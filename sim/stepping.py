@@ -21,10 +21,10 @@ from core.kernel.types import Event
 from core.kernel.units import MINUTE
 from sim import matching, messages, orders, replacing, venue
 from sim.book import current_price
-from sim.faults import broker
+from sim.faults import broker, news, requests, turns
 from sim.fills import NEVER
 from sim.latency import delay, identity
-from sim.records import HEADROOM, LOG_EVENTS, LOG_ROWS, FaultKind, To
+from sim.records import HEADROOM, LOG_EVENTS, LOG_ROWS, FaultKind, Mark, To
 from sim.replay import MARKET_CLASS, close_minute, give_bars, mark_hot, next_message, open_minute, play_calendar
 from sim.types import Log, Queue, Venue
 
@@ -123,7 +123,10 @@ def _deliver(v: Venue, q: Queue, log: Log, slot: int) -> None:
         if c.kind == CommandKind.REPLACE:
             replacing.on_replace(v, q, c, q.mid[slot])
         else:
+            if c.kind == CommandKind.CANCEL:
+                broker.race(v, q, log, c)
             venue.on_command(v, q, c, v.symbol[max(c.symbol, 0)].bar, q.mid[slot])
+            requests.misdeal(v, q, log, c)
         mark_hot(v, max(c.symbol, 0))
     elif to == To.FAULT:
         _condition(v, q, q.events[slot])
@@ -131,24 +134,26 @@ def _deliver(v: Venue, q: Queue, log: Log, slot: int) -> None:
         e = q.events[slot]
         if to == To.MARKET:
             play_calendar(v, q, log, e)
+        elif e.kind == EventKind.FILL and q.mark[slot] == Mark.FRESH:
+            news.overdo(v, q, log, e)
         _note(log, e)
     messages.release(q, slot)
 
 
 @kernel
 def _condition(v: Venue, q: Queue, e: Event) -> None:
-    """A lasting condition of the broker's begins or ends; what befalls requests and news is the edge's business."""
-    f = v.faults.table[e.code]
-    kind = f.kind
+    """A fault of the broker's own begins or ends; what befalls requests and news is the edge's business."""
+    kind = v.faults.table[e.code].kind
     lasting = kind == FaultKind.PARTIALS or kind == FaultKind.STUCK_ORDER or kind == FaultKind.UNTRADABLE
+    single = kind == FaultKind.LATE_FILL or kind == FaultKind.OVERFILL or kind == FaultKind.CANCEL_RACE
     if lasting or kind == FaultKind.BUYING_POWER_DRIFT:
-        f.active = e.code2
-        if e.code2 != 0:
-            f.begin = v.now
-            f.end = e.amount
-        broker.change(v, q, f, e.code2)
-        for s in range(v.symbols):
-            mark_hot(v, s)
+        broker.change(v, q, turns.switched(v, e), e.code2)
+    elif single or kind == FaultKind.LEG_LOST:
+        turns.switched(v, e)
+    elif kind == FaultKind.ACCOUNT_RESET and e.code2 != 0:
+        broker.reset_account(v, q, turns.switched(v, e))
+    for s in range(v.symbols):
+        mark_hot(v, s)
 
 
 @kernel

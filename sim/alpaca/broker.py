@@ -43,7 +43,8 @@ class Broker:
         self.world = world
         self.symbols = world.symbols
         self.refusals_come = refusals_come
-        self.account_id = drawn_uuid("account", world.settings.name, world.settings.seed)
+        self.resets = 0
+        self.account_id = self._account_id()
         self.asset_ids = tuple(drawn_uuid("asset", symbol) for symbol in self.symbols)
         self.ledger = Ledger(self.symbols, micros(world.settings.account.cash))
         self.regime = Regime.of(world)
@@ -76,6 +77,12 @@ class Broker:
         for events in self.world.advance(until):
             self.newsroom.hear(events, messages)
         return messages
+
+    def reset_account(self) -> None:
+        """The account was reset: it has another id, its first cash, and neither positions nor a past."""
+        self.resets += 1
+        self.account_id = self._account_id()
+        self.ledger = self.ledger.anew()
 
     # -- what there is ------------------------------------------------------------------------------------------------
 
@@ -237,6 +244,10 @@ class Broker:
         self.by_client[order.client_order_id] = order
         self.by_number[order.number] = order
         self._owners[order.number % MAX_ORDERS] = order
+
+    def _account_id(self) -> str:
+        known = (self.world.settings.name, self.world.settings.seed)
+        return drawn_uuid("account", *known, *([self.resets] if self.resets else []))
 
     def _name(self) -> str:
         """A client id for an order that came without one."""

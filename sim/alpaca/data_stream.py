@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from core.kernel.kinds import HaltKind, Phase
-from sim.alpaca.faults.entries import Fault
+from sim.alpaca.faults.messages import Tampering
 from sim.alpaca.faults.table import Case
 from sim.alpaca.news import Halted, Minute
 from sim.alpaca.sockets import Connection, Stamp
@@ -54,6 +54,7 @@ class Subscriber(Connection):
     def __init__(self, socket: WebSocket) -> None:
         super().__init__(socket, binary=False)
         self.wanted: dict[str, set[str]] = {channel: set() for channel in CHANNELS}
+        self.tampering = Tampering()
 
     def wants(self, channel: str, symbol: str) -> bool:
         """Whether it has subscribed to this."""
@@ -77,7 +78,6 @@ class DataStream:
         self._days: dict[int, list[Any]] = {}
         self._closes: dict[int, deque[float]] = {}
         self._references: dict[int, float] = {}
-        self._late: list[dict[str, Any]] = []
         self._day = 0
 
     def subscribed(self, feed: str, channel: str) -> bool:
@@ -182,40 +182,21 @@ class DataStream:
         wanted = [message for channel, message in messages if subscriber.wants(channel, message["S"])]
         if not wanted or not subscriber.open:
             return
-        kept: list[dict[str, Any]] = []
-        for message in self._late + wanted if self._late else wanted:
+        kept = subscriber.tampering.overdue()
+        for message in wanted:
             case = Case("data", channel=message["T"], symbol=message["S"])
-            fault = self._exchange.faults.strike(case, self._exchange.now) if message not in self._late else None
+            fault = self._exchange.faults.strike(case, self._exchange.now)
             if fault is None:
-                kept.append(message)
+                kept += subscriber.tampering.untouched(message)
             elif fault.kind == "data_socket_drop":
                 await subscriber.drop(fault.parameters["code"])
                 return
             elif fault.kind == "malformed_data":
                 await subscriber.send_raw(b'[{"T":"b","S":')
             else:
-                kept += self._faulted(fault, message)
-        self._late = [message for message in self._late if message not in kept]
+                kept += subscriber.tampering.struck(fault, message)
         if kept:
             await subscriber.send(kept)
-
-    def _faulted(self, fault: Fault, message: dict[str, Any]) -> list[dict[str, Any]]:
-        """What a fault makes of a message; only bars are touched, but for the mute."""
-        kind = fault.kind
-        if kind == "data_mute":
-            return []
-        if message["T"] != "b":
-            return [message]
-        if kind == "late_bars":
-            self._late.append(message)
-            return []
-        if kind == "duplicate_bars":
-            return [message, message]
-        if kind in ("bar_revision", "bad_print"):
-            wrong = message | {"c": round(message["c"] * (1 + fault.parameters["size"]), 2)}
-            wrong |= {"h": max(wrong["h"], wrong["c"]), "l": min(wrong["l"], wrong["c"])}
-            return [wrong, message | {"T": "u"}] if kind == "bar_revision" else [wrong]
-        return [message | {"v": 0}] if kind == "zero_volume" else []
 
     def _minute(self, minute: Minute) -> list[tuple[str, dict[str, Any]]]:
         """Every message of a minute, each with its channel."""

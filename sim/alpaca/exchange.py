@@ -99,6 +99,8 @@ class Exchange:
             events += messages.events
             if messages.frames:
                 await self.trade_stream.publish(messages.frames)
+            if messages.reset:
+                await self.trade_stream.drop()
             if messages.market:
                 await self.data_stream.publish(messages.market)
             if self.faults.entries:

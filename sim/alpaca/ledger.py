@@ -80,6 +80,12 @@ class Ledger:
         self.last, self.previous = [0] * count, [0] * count
         self.last_equity = self.start_cash = self.cash
 
+    def anew(self) -> Ledger:
+        """The books after a reset of the account: its first cash and nothing else; prices are the market's."""
+        books = Ledger(self.symbols, self.start_cash)
+        books.last, books.previous = self.last, self.previous
+        return books
+
     def value(self, symbol: int) -> int:
         """Market value of a position, micros, rounded down; negative for a short one."""
         return self.positions[symbol].qty * self.last[symbol] // MICRO

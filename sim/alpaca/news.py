@@ -17,6 +17,7 @@ from core.kernel.kinds import CashKind, EventKind, OrderType, Phase
 from sim.alpaca.identity import drawn_uuid
 from sim.alpaca.order import Order
 from sim.alpaca.text import dec, stamp
+from sim.records import Mark
 
 if TYPE_CHECKING:
     from sim.alpaca.broker import Broker
@@ -52,6 +53,7 @@ class Messages:
     frames: list[dict[str, Any]] = field(default_factory=list)
     market: list[Minute | Halted] = field(default_factory=list)
     events: int = 0
+    reset: bool = False  # the account began anew, which ends the trading stream
 
 
 class Newsroom:
@@ -99,6 +101,9 @@ class Newsroom:
         elif kind in (EventKind.HALT, EventKind.RESUME):
             halted = kind == EventKind.HALT
             messages.market.append(Halted(int(e["symbol"]), halted, int(e["code"]), int(e["t_visible"])))
+        elif kind == EventKind.STREAM and e["code"] == 0:
+            self._broker.reset_account()
+            messages.reset = True
         elif kind == EventKind.SPLIT:
             ledger.split(int(e["symbol"]), int(e["ratio"]))
         elif kind == EventKind.CASH_FLOW:
@@ -167,10 +172,11 @@ class Newsroom:
         self.frame("fill" if whole else "partial_fill", order, e, messages, **facts)
 
     def canceled(self, order: Order, e: np.void, messages: Messages) -> None:
-        """It ended without (further) execution, as was asked for or because its group did."""
+        """It ended without (further) execution: as was asked for, because its group did, or untold, by a fault."""
         order.canceled_at = int(e["t_market"])
         order.enter("canceled", order.canceled_at)
-        self.frame("canceled", order, e, messages)
+        if e["code2"] != Mark.UNTOLD:
+            self.frame("canceled", order, e, messages)
 
     def expired(self, order: Order, e: np.void, messages: Messages) -> None:
         """Its time in force is over."""

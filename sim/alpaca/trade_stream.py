@@ -142,6 +142,11 @@ class TradeStream:
             await connection.send_raw(self._held)
             self._held = None
 
+    async def drop(self) -> None:
+        """End the connection, which may be made again at once."""
+        if self._connection is not None:
+            await self._connection.drop(1006)
+
     async def enforce(self) -> None:
         """End the connection when a fault says that the stream is lost, or that the keys are revoked."""
         now, faults = self._exchange.now, self._exchange.faults

@@ -14,7 +14,7 @@ from core.kernel.types import Command, Event
 from core.kernel.units import MICRO, NANO, SECOND, share
 from sim.auctions import start_waiting
 from sim.book import alive, current_price, delist
-from sim.faults.strikes import count_effect, lose_stream, strikes, tell_engine_of
+from sim.faults.strikes import count_effect, lose_stream, strikes, tell_engine_of, tell_engine_of_order
 from sim.latency import identity
 from sim.matching import book_execution, execute, journal, refresh
 from sim.orders import buying_power
@@ -97,15 +97,23 @@ def count_partial(v: Venue, e: Event, f: Fault) -> None:
 
 
 @kernel
-def lose_leg(v: Venue, c: Command, f: Fault) -> None:
+def lose_leg(v: Venue, q: Queue, c: Command, f: Fault) -> None:
     """The broker took a bracket and has lost one of its legs; nobody says so."""
     slot = alive(v, c.stop_order if f.a == 0 else c.target_order)
     if slot < 0 or not strikes(f, c.symbol, identity(c.intent, c.leg), c.created, v.now):
         return
-    o = v.orders[slot]
+    _drop(v, q, v.orders[slot])
+
+
+@kernel
+def _drop(v: Venue, q: Queue, o: VenueOrder) -> None:
+    """An order ends, and nobody says so: it can only be found out by asking."""
     delist(v, o)
     o.stand = Stand.DONE
     o.canceled = o.terminal = v.now
+    slot = tell_engine_of_order(v, q, v.now, EventKind.ORDER_CANCELED.value, o.id, o.symbol, 0)
+    q.mark[slot] = Mark.UNTOLD.value
+    q.events[slot].code2 = Mark.UNTOLD.value
 
 
 @kernel
@@ -152,10 +160,7 @@ def reset_account(v: Venue, q: Queue, f: Fault) -> None:
         vs = v.symbol[s]
         vs.position = 0
         while vs.live_count > 0:
-            o = v.orders[vs.live[0] % MAX_ORDERS]
-            delist(v, o)
-            o.stand = Stand.DONE
-            o.canceled = o.terminal = v.now
+            _drop(v, q, v.orders[vs.live[0] % MAX_ORDERS])
         refresh(v, vs)
     v.cash = v.faults.start_cash
     count_effect(f, v.now)

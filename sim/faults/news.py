@@ -23,7 +23,7 @@ def heard(st: State, v: Venue, q: Queue, log: Log, slot: int) -> bool:
     """Whether an event reaches the engine now."""
     e = q.events[slot]
     mark = q.mark[slot]
-    if v.faults.dead != 0:
+    if v.faults.dead != 0 or mark == Mark.UNTOLD:
         return False
     if mark == Mark.COMPARE:
         return reconcile.conclude(st, v, q)
@@ -35,7 +35,10 @@ def heard(st: State, v: Venue, q: Queue, log: Log, slot: int) -> bool:
     if not answers and (v.faults.down > 0 or v.faults.mute > 0):
         _blame(v)
         return False
-    return e.kind != EventKind.FILL or _execution(v, q, log, e)
+    if e.kind != EventKind.FILL:
+        return True
+    overdo(v, q, log, e)
+    return _execution(v, q, e)
 
 
 @kernel
@@ -60,16 +63,23 @@ def _blame(v: Venue) -> None:
 
 
 @kernel
-def _execution(v: Venue, q: Queue, log: Log, e: Event) -> bool:
-    """Executions that are told twice, late, not at all, or that are too many."""
+def overdo(v: Venue, q: Queue, log: Log, e: Event) -> None:
+    """The broker executes more than was ordered, after the execution of `e`."""
+    for i in range(v.faults.count):
+        f = v.faults.table[i]
+        if f.active != 0 and f.kind == FaultKind.OVERFILL:
+            broker.overfill(v, q, log, e, f)
+
+
+@kernel
+def _execution(v: Venue, q: Queue, e: Event) -> bool:
+    """Executions that are told twice, late, or not at all."""
     for i in range(v.faults.count):
         f = v.faults.table[i]
         if f.active == 0:
             continue
         kind = f.kind
-        if kind == FaultKind.OVERFILL:
-            broker.overfill(v, q, log, e, f)
-        elif kind == FaultKind.PARTIALS:
+        if kind == FaultKind.PARTIALS:
             broker.count_partial(v, e, f)
         elif kind == FaultKind.DROPPED_EXECUTIONS:
             if strikes(f, e.symbol, e.order, e.execution, v.now):

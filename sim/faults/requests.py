@@ -153,6 +153,12 @@ def answer(v: Venue, q: Queue, log: Log, slot: int) -> None:
     waited = v.now - c.created
     ok = tell_engine_of(q, v.now + v.profile.ack_latency, EventKind.LANE_OK.value, lane, 0)
     q.events[ok].amount = waited + v.profile.ack_latency
+    misdeal(v, q, log, c)
+
+
+@kernel
+def misdeal(v: Venue, q: Queue, log: Log, c: Command) -> None:
+    """What the broker does wrong with a command that it has just carried out."""
     for i in range(v.faults.count):
         f = v.faults.table[i]
         if f.active == 0:
@@ -160,8 +166,8 @@ def answer(v: Venue, q: Queue, log: Log, slot: int) -> None:
         if f.kind == FaultKind.LATE_FILL and c.kind == CommandKind.CANCEL:
             broker.fill_late(v, q, log, c, f)
         elif f.kind == FaultKind.LEG_LOST and c.kind == CommandKind.SUBMIT_BRACKET:
-            broker.lose_leg(v, c, f)
-        elif f.kind == FaultKind.STUCK_ORDER and lane == Lane.SUBMIT:
+            broker.lose_leg(v, q, c, f)
+        elif f.kind == FaultKind.STUCK_ORDER and lane_of(c) == Lane.SUBMIT:
             broker.count_stuck(v, c, f)
 
 

@@ -56,8 +56,8 @@ def tell_engine_of(q: Queue, time: int, kind: int, code: int, code2: int) -> int
 
 
 @kernel
-def tell_engine_of_order(v: Venue, q: Queue, time: int, kind: int, order: int, symbol: int, code: int) -> None:
-    """Send the engine news of an order that is no news of the broker's: what our own side makes of its silence."""
+def tell_engine_of_order(v: Venue, q: Queue, time: int, kind: int, order: int, symbol: int, code: int) -> int:
+    """Send the engine news of an order that is not the venue's own way of telling it; returns the message's slot."""
     slot = messages.post_event(q, time, To.ENGINE.value)
     e = q.events[slot]
     e.kind = kind
@@ -67,6 +67,7 @@ def tell_engine_of_order(v: Venue, q: Queue, time: int, kind: int, order: int, s
     e.intent = v.orders[order % MAX_ORDERS].intent if v.orders[order % MAX_ORDERS].id == order else 0
     e.t_market = time
     messages.send(q, slot)
+    return slot
 
 
 @kernel

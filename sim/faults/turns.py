@@ -20,12 +20,8 @@ from sim.types import Fault, Queue, Venue
 @kernel
 def turn(v: Venue, q: Queue, e: Event) -> None:
     """A fault of the schedule begins or ends."""
-    f = v.faults.table[e.code]
+    f = switched(v, e)
     begins = e.code2
-    f.active = begins
-    if begins != 0:
-        f.begin = v.now
-        f.end = e.amount
     kind = f.kind
     if kind == FaultKind.OUTAGE or kind == FaultKind.UNAUTHORISED:
         if f.lanes & 8 != 0:
@@ -48,6 +44,17 @@ def turn(v: Venue, q: Queue, e: Event) -> None:
         or kind == FaultKind.UNTRADABLE
     ):
         broker.change(v, q, f, begins)
+
+
+@kernel
+def switched(v: Venue, e: Event) -> Fault:
+    """The fault that an event of the schedule switches on or off."""
+    f = v.faults.table[e.code]
+    f.active = e.code2
+    if e.code2 != 0:
+        f.begin = v.now
+        f.end = e.amount
+    return f
 
 
 @kernel

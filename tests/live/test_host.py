@@ -28,6 +28,7 @@ from tests.live.story import (
     database,
     executed,
     incoming,
+    leave,
     minutes,
     open_host,
     opening,
@@ -129,6 +130,19 @@ def test_a_voided_fill_gives_its_place_back(url: str):
     )
     assert one(url, "SELECT count(*) FROM fills") == 3
     assert one(url, "SELECT qty FROM positions") == fill.fields["qty"]
+    host.close()
+
+
+def test_a_position_that_closes_at_its_own_price_is_shown_as_closed(sqlite_url: str, tmp_path: Path):
+    host, clock = trading(sqlite_url)
+    broker = Broker(tmp_path / "broker")
+    serve(host, broker, host.handle(signal(NOW, 0, 1)), NOW)
+    assert one(sqlite_url, "SELECT qty FROM positions WHERE symbol = 'AAA'") != 0
+    for now, quotes, _ in minutes(1, 2, 4):
+        clock.move(now)
+        serve(host, broker, host.handle(*quotes, leave(now, 0)), now)
+    assert int(host.state["symbols"][0, 0]["qty"]) == int(host.state["symbols"][0, 0]["realized"]) == 0
+    assert one(sqlite_url, "SELECT qty FROM positions WHERE symbol = 'AAA'") == 0
     host.close()
 
 

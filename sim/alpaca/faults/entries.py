@@ -26,7 +26,7 @@ from core.settings.values import (
     parse_duration,
 )
 from sim.alpaca.errors import invalid
-from sim.alpaca.faults.kinds import KINDS, LANES
+from sim.alpaca.faults.kinds import CHOICES, KINDS, LANES
 
 
 def _regex(text: str) -> str:
@@ -112,6 +112,8 @@ def read_fault(entry: Any, now: int) -> Fault:
         numbers = isinstance(default, int | float) and isinstance(given, int | float)
         if default is not None and not numbers and not isinstance(given, type(default)):
             raise invalid(f"parameters.{name}: must be {type(default).__name__}, such as {default!r}")
+        if name in CHOICES and given not in CHOICES[name]:
+            raise invalid(f"parameters.{name}: must be one of {', '.join(CHOICES[name])}")
     if fault.at is None:
         fault.at = now
     return fault

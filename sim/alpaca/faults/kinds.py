@@ -16,6 +16,10 @@ LANES = ("submit", "cancel", "query", "stream")
 Meets = Literal["rest", "trade", "data", "connect", "trade_socket", "data_socket"]
 
 
+CHOICES = {"field": ("open", "high", "low", "close", "volume"), "form": ("crossed", "zero")}
+"""What a parameter of text may be, where not everything will do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind: what it meets, what it does, its parameters with their defaults."""
@@ -95,5 +99,13 @@ KINDS: dict[str, Kind] = {
     "bar_revision": Kind("data", "A bar is wrong at first; the right one follows as an updated bar.", {"size": 0.003}),
     "bad_print": Kind("data", "A bar closes far from the market.", {"size": 0.25}),
     "zero_volume": Kind("data", "Bars come without volume."),
+    "freeze": Kind("data", "The last bar that was right is repeated, with its old time."),
+    "reordered_bars": Kind("data", "A bar arrives after the next one of its symbol."),
+    "missing_symbol": Kind("data", "Bars of a symbol do not arrive."),
+    "nan_edge": Kind("data", "One number of a bar is null.", {"field": "close"}),
+    "clock_skew": Kind("data", "Bars are stamped with a time that is behind.", {"behind": 300.0}),
+    "wrong_adjustment": Kind("data", "Bars are adjusted for a split that was not.", {"ratio": 0.25}),
+    "feed_switch": Kind("data", "A part of the volume, and minutes without trades.", {"volume": 0.025, "missing": 0.3}),
+    "bad_quotes": Kind("data", "Quotes are crossed, or zero on both sides.", {"form": "crossed"}),
 }
 """By name."""

@@ -1,8 +1,8 @@
 """A scenario's [[faults]] at the edge: those kinds that requests, streams and the feed can show.
 
 The names, times, scopes and chances are the scenario's. Parameters that both sides know by one name (how a request
-fails, by how much a price is off) are taken over; waits stay those of the edge, which are real time. What only the
-venue or the market can do is not an edge's business and is left to them.
+fails, by how much a price is off) are taken over, a duration as seconds; waits stay those of the edge, which are real
+time. What only the venue or the market can do is not an edge's business and is left to them.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from core.kernel.units import MINUTE
-from core.settings.values import duration_text, moment_of
+from core.kernel.units import MINUTE, SECOND
+from core.settings.values import duration_text, moment_of, parse_duration
 from sim.alpaca.faults.entries import Fault, read_fault
 from sim.alpaca.faults.kinds import KINDS
 
-SHARED = ("failure", "size")
+SHARED = ("failure", "size", "field", "form", "ratio", "volume", "missing", "behind")
 SESSION = 1440 * MINUTE
 
 
@@ -35,9 +35,12 @@ def _fault(entry: Mapping[str, Any], start: int) -> Fault:
     known["probability"] = float(entry.get("probability", 1))
     taken = KINDS[entry["kind"]].parameters
     given = entry.get("parameters", {})
-    known["parameters"] = {
-        name: given[name] if name == "failure" else float(given[name])
-        for name in SHARED
-        if name in given and name in taken
-    }
+    known["parameters"] = {name: _value(given[name], taken[name]) for name in SHARED if name in given and name in taken}
     return read_fault(known, start)
+
+
+def _value(given: Any, default: Any) -> Any:
+    """A parameter as the edge takes it: text as it is, and every number as a float."""
+    if isinstance(default, str):
+        return given
+    return parse_duration(given) / SECOND if isinstance(given, str) else float(given)

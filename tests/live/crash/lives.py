@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from live.store.database import open_engine
+from tests.live.story import database
 
 ROOT = Path(__file__).parents[3]
 MINUTES = 40
@@ -60,8 +60,7 @@ def check(url: str, report: dict[str, Any]) -> None:
     orders, posts = report["counts"]
     assert orders == posts, "no order was posted twice"
     assert report["held"] == report["book"], "our positions are the broker's"
-    engine = open_engine(url)
-    with engine.connect() as connection:
+    with database(url) as connection:
 
         def one(query: str) -> Any:
             return connection.execute(text(query)).scalar_one()
@@ -75,10 +74,8 @@ def check(url: str, report: dict[str, Any]) -> None:
             text("SELECT symbol, sum(CASE side WHEN 'buy' THEN qty ELSE -qty END) FROM fills GROUP BY symbol")
         )
         positions = connection.execute(text("SELECT symbol, qty FROM positions"))
-        assert {s: int(q) for s, q in booked} == {s: int(q) for s, q in positions}, (
-            "positions are the sum of executions"
-        )
-    engine.dispose()
+        sums, shown = ({s: int(q) for s, q in found} for found in (booked, positions))
+        assert sums == shown, f"positions are the sum of executions: {sums} and not {shown}"
 
 
 def moments(count: int, seed: int = 1) -> list[float]:

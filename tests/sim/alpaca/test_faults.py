@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 
 from sim.alpaca.faults.kinds import KINDS
 from tests.sim.alpaca.conftest import QUIET, Caller, Make
-from tests.sim.alpaca.test_sockets import data, events, read, stream, wait_for
+from tests.sim.alpaca.test_sockets import events, stream, wait_for
 
 REST = {"method": "POST", "path": "/v2/orders"}
 
@@ -177,6 +177,7 @@ def test_scopes_in_the_words_of_scenarios(caller: Caller) -> None:
         {"kind": "hang", "probability": 2},
         {"kind": "hang", "colour": "red"},
         {"kind": "late_fill"},
+        {"kind": "bad_quotes", "parameters": {"form": "upside down"}},
         [],
     ],
     ids=str,
@@ -287,78 +288,8 @@ def test_revoked_keys_end_the_streams(caller: Caller) -> None:
     wait_for(lambda: not caller.server.exchange.trade_stream.connected)
 
 
-# -- the data stream ----------------------------------------------------------------------------------------------
-
-
-def bars_under(caller: Caller, kind: str, minutes: int = 2, **parameters: float) -> list[tuple[str, dict]]:
-    """Types and messages of ALFA's bars over some minutes under a fault that strikes once."""
-    with data(caller) as connection:
-        connection.send(json.dumps({"action": "subscribe", "bars": ["ALFA"]}))
-        read(connection)
-        caller.fault(kind, count=1, match={"symbol": "ALFA"}, parameters=parameters)
-        found = []
-        caller.advance(bars=minutes)
-        while True:
-            try:
-                found += [(m["T"], m) for m in json.loads(connection.recv(0.2))]
-            except TimeoutError:
-                return found
-
-
-@pytest.mark.parametrize(
-    ("kind", "types"),
-    [
-        ("gap", "b"),
-        ("data_mute", "b"),
-        ("late_bars", "bb"),
-        ("duplicate_bars", "bbb"),
-        ("bar_revision", "bub"),
-        ("bad_print", "bb"),
-        ("zero_volume", "bb"),
-    ],
-)
-def test_bars_that_are_not_as_they_should_be(caller: Caller, kind: str, types: str) -> None:
-    found = bars_under(caller, kind)
-    assert "".join(kind for kind, _ in found) == types
-    first = found[0][1]
-    stored = caller.get("/v2/stocks/ALFA/bars", timeframe="1Min", start=first["t"], end=first["t"])["bars"][0]
-    if kind in ("bar_revision", "bad_print"):
-        assert first["c"] > stored["c"]
-    else:
-        assert first["c"] == stored["c"]
-    assert (first["v"] == 0) is (kind == "zero_volume")
-
-
-def test_a_feed_that_is_lost(caller: Caller) -> None:
-    with data(caller) as connection:
-        number = caller.fault("feed_down")
-        with pytest.raises(ConnectionClosed):
-            connection.recv(5)
-    with connect(caller.server.data_stream_url()) as again:
-        read(again)
-        again.send(json.dumps({"action": "auth", "key": "key", "secret": "secret"}))
-        with pytest.raises(ConnectionClosed):
-            again.recv(5)
-    caller.call("DELETE", f"/sim/faults?number={number}")
-    caller.fault("refuse_data_socket", count=1)
-    with connect(caller.server.data_stream_url()) as refused:
-        read(refused)
-        refused.send(json.dumps({"action": "auth", "key": "key", "secret": "secret"}))
-        assert read(refused) == [{"T": "error", "code": 406, "msg": "connection limit exceeded"}]
-
-
-@pytest.mark.parametrize("kind", ["data_socket_drop", "malformed_data"])
-def test_a_data_stream_that_breaks(caller: Caller, kind: str) -> None:
-    with data(caller) as connection:
-        connection.send(json.dumps({"action": "subscribe", "bars": ["ALFA"]}))
-        read(connection)
-        caller.fault(kind, count=1)
-        caller.advance(bars=2)
-        with pytest.raises((ConnectionClosed, json.JSONDecodeError)):
-            json.loads(connection.recv(5))
-
-
 def test_every_kind_is_tried_here() -> None:
-    """A kind that this file does not name has not been seen to work."""
-    text = Path(__file__).read_text(encoding="utf-8")
+    """A kind that neither this file nor its neighbour names has not been seen to work."""
+    files = (Path(__file__), Path(__file__).with_name("test_data_faults.py"))
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
     assert [kind for kind in KINDS if f'"{kind}"' not in text] == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -10,7 +12,7 @@ from core.settings.values import parse_moment
 from sim.alpaca.exchange import Options
 from sim.alpaca.faults.scenario import edge_faults
 from sim.alpaca.serve import Running
-from tests.sim.alpaca.conftest import Caller
+from tests.sim.alpaca.conftest import QUIET, Caller
 
 START = parse_moment("2025-11-10T09:00:00+00:00")
 OUTAGE = {
@@ -76,3 +78,84 @@ def test_conditions_of_the_venue_and_the_market_are_there_too() -> None:
         caller.advance("2025-11-10T15:20:00Z")
         assert caller.order("ALFA", type="limit", limit_price=1).status_code == 200
         assert caller.price("BRVO") < 0.9 * before
+
+
+# -- what the broker does wrong with an order of its own accord ----------------------------------------------------------
+
+
+DAY = {"at": datetime.fromisoformat("2025-11-10T10:00:00-05:00"), "for": "4h"}
+BRACKET = {"order_class": "bracket", "take_profit": {"limit_price": 900}, "stop_loss": {"stop_price": 1}}
+
+
+@contextmanager
+def wrong(kind: str, **parameters: object) -> Iterator[Caller]:
+    """A broker without delays that does this wrong with every order of ALFA; time is 15:01 UTC."""
+    entry = {"kind": kind, **DAY, "scope": {"symbols": ["ALFA"]}, "parameters": parameters}
+    if kind == "account_reset":
+        entry = {"kind": kind, "at": datetime.fromisoformat("2025-11-10T10:05:00-05:00")}
+    given = QUIET | {"data.end": date(2025, 11, 10), "data.symbols": ["ALFA", "BRVO"], "faults": [entry]}
+    with Running(load_settings("breakout-4w", given), Options(rate_limit=0)) as server:
+        caller = Caller(server)
+        caller.advance("2025-11-10T15:01:00Z")
+        yield caller
+
+
+def shares(caller: Caller, symbol: str = "ALFA") -> float:
+    held = {p["symbol"]: float(p["qty"]) for p in caller.get("/v2/positions")}
+    return held.get(symbol, 0.0)
+
+
+def test_a_cancel_that_loses_the_race() -> None:
+    with wrong("cancel_race") as caller:
+        order = caller.order(type="limit", limit_price=1).json()
+        caller.advance(bars=1)
+        assert caller.call("DELETE", f"/v2/orders/{order['id']}").status_code == 204
+        caller.advance(bars=1)
+        assert caller.get(f"/v2/orders/{order['id']}")["status"] == "filled"
+        assert shares(caller) == 10
+
+
+def test_an_execution_after_the_cancel_was_confirmed() -> None:
+    with wrong("late_fill", share=Decimal(1), delay="2s") as caller:
+        order = caller.order(type="limit", limit_price=1).json()
+        caller.advance(bars=1)
+        caller.call("DELETE", f"/v2/orders/{order['id']}")
+        caller.advance("2025-11-10T15:02:01Z")
+        assert caller.get(f"/v2/orders/{order['id']}")["status"] == "canceled"
+        assert shares(caller) == 0
+        caller.advance(bars=1)
+        late = caller.get(f"/v2/orders/{order['id']}")
+        assert (late["status"], late["filled_qty"]) == ("canceled", "10"), "a terminal order does not reopen"
+        assert shares(caller) == 10
+
+
+def test_more_than_was_ordered() -> None:
+    with wrong("overfill", share=Decimal("0.2")) as caller:
+        order = caller.order(qty=10).json()
+        caller.advance(bars=2)
+        assert caller.get(f"/v2/orders/{order['id']}")["filled_qty"] == "12"
+        assert shares(caller) == 12
+
+
+def test_a_leg_that_is_gone_without_a_word() -> None:
+    with wrong("leg_lost", leg="stop") as caller:
+        order = caller.order(qty=10, **BRACKET).json()
+        caller.advance(bars=1)
+        legs = {leg["type"]: leg["status"] for leg in caller.get(f"/v2/orders/{order['id']}", nested="true")["legs"]}
+        assert legs == {"limit": "new", "stop": "canceled"}
+
+
+def test_an_account_that_begins_anew() -> None:
+    with wrong("account_reset") as caller:
+        before = caller.get("/v2/account")
+        caller.order(qty=10)
+        resting = caller.order("BRVO", type="limit", limit_price=1).json()
+        caller.advance("2025-11-10T15:04:00Z")
+        assert shares(caller) == 10
+        caller.advance("2025-11-10T15:06:00Z")
+        after = caller.get("/v2/account")
+        assert after["id"] != before["id"]
+        assert after["cash"] == before["cash"]
+        assert caller.get("/v2/positions") == caller.get("/v2/account/activities/FILL") == []
+        assert caller.get(f"/v2/orders/{resting['id']}")["status"] == "canceled"
+        assert caller.order(qty=1).status_code == 200, "one trades on"
