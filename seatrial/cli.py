@@ -21,6 +21,7 @@ from seatrial.commands import (
     compare,
     db,
     doctor,
+    operate,
     replay,
     run,
     scenarios,
@@ -55,6 +56,10 @@ app.command("screen", epilog=strategies.SCREEN_EXAMPLES)(strategies.screen)
 app.command("check-strategy", epilog=strategies.CHECK_EXAMPLES)(strategies.check_strategy)
 app.command("synth", epilog=synth.EXAMPLES)(synth.synth)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command("status", epilog=operate.STATUS_EXAMPLES)(operate.status)
+app.command("mode", epilog=operate.MODE_EXAMPLES)(operate.mode)
+app.command("flatten", epilog=operate.FLATTEN_EXAMPLES)(operate.flatten)
+app.add_typer(operate.breaker_app)
 app.add_typer(db.app)
 
 

@@ -20,8 +20,11 @@ COMMANDS = (
     "check-strategy",
     "synth",
     "doctor",
+    "status",
+    "mode",
+    "flatten",
 )
-GROUPS = ("db",)
+GROUPS = ("breaker", "db")
 THREE_DAYS = ("--set", "data.end=2025-11-12")
 HEAVY = {"numpy", "pandas", "numba", "pyarrow", "scipy", "pydantic", "vectorbt", "alpaca", "exchange_calendars"}
 
