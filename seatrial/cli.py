@@ -27,6 +27,7 @@ from seatrial.commands import (
     scenarios,
     serve,
     strategies,
+    sweep,
     synth,
 )
 from seatrial.options import examples
@@ -54,6 +55,7 @@ app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command("screen", epilog=strategies.SCREEN_EXAMPLES)(strategies.screen)
 app.command("check-strategy", epilog=strategies.CHECK_EXAMPLES)(strategies.check_strategy)
+app.command("sweep", epilog=sweep.EXAMPLES)(sweep.sweep)
 app.command("synth", epilog=synth.EXAMPLES)(synth.synth)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("status", epilog=operate.STATUS_EXAMPLES)(operate.status)

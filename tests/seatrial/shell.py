@@ -11,6 +11,7 @@ START = [sys.executable, "-c", "from seatrial.cli import main; main()"]
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "run",
+    "sweep",
     "scenarios",
     "serve",
     "replay",
