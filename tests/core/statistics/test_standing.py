@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from sim.sharpe import deflated_sharpe, expected_best, probabilistic_sharpe, sharpe
+from core.statistics.standing import deflated_sharpe, expected_best, probabilistic_sharpe, sharpe
 
 
 def test_the_example_of_the_paper() -> None:
