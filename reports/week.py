@@ -23,9 +23,10 @@ from reports.weekly.choice import Chosen
 from reports.weekly.drills import drills
 from reports.weekly.envelope import envelope, exposure, limit_use
 from reports.weekly.incidents import availability, breaches, data_quality, refusals
+from reports.weekly.luck import calibration_tests, standing
 from reports.weekly.parity import compared, haircut, parity
 from reports.weekly.parts import Section, kind_of, plain, section_document
-from reports.weekly.risk import calibration_tests, drawdown, standing, tail_risk
+from reports.weekly.risk import drawdown, tail_risk
 from reports.weekly.signals import calibration, sizing
 from reports.weekly.trading import attribution, execution, intents_of, latency
 from reports.weekly.verdict import Head, head, head_document

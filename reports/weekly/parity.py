@@ -34,7 +34,10 @@ MICROS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A comparison that was made of the run: its document, and the price gaps of the week's orders by day."""
+    """A comparison that was made of the run: its document, the price gaps of the week's orders, and the verdict.
+
+    The verdict is about all orders up to the week's end: a week alone has too few days for it.
+    """
 
     document: dict[str, Any]
     gaps: Floats
@@ -57,7 +60,7 @@ class Compared:
     def sentence(self) -> str:
         """What stands behind the word."""
         first = self.document["decision_parity"][0]["sentence"] if self.document["decision_parity"] else "not measured"
-        return f"decisions {first}; prices of the week: {self.verdict.sentence}"
+        return f"decisions {first}; prices up to this week: {self.verdict.sentence}"
 
 
 def compared(facts: WeekFacts) -> Compared | str:
@@ -81,11 +84,10 @@ def _in_week(document: dict[str, Any], week: Week) -> Compared:
     orders = document["orders"]
     time = np.array([_ns(order["run"]["time"]) for order in orders], np.int64)
     gap = np.array([_number(order["total_bp"]) for order in orders], np.float64)
-    inside = (time >= week.span[0]) & (time < week.span[1]) & np.isfinite(gap)
-    order = np.argsort(time[inside], kind="stable")
-    gaps = gap[inside][order]
-    verdict = equivalence(gaps, local_days(time[inside][order]), float(document["verdict"]["margin"]))
-    return Compared(document, gaps, verdict)
+    known = np.flatnonzero((time < week.span[1]) & np.isfinite(gap))
+    known = known[np.argsort(time[known], kind="stable")]
+    verdict = equivalence(gap[known], local_days(time[known]), float(document["verdict"]["margin"]))
+    return Compared(document, gap[known][time[known] >= week.span[0]], verdict)
 
 
 def _ns(text: str) -> int:
@@ -146,16 +148,15 @@ def _prices(found: Compared) -> Table:
     if np.isfinite(verdict.low):
         interval = f"{formats.bp(verdict.low, 2, plus=True)} to {formats.bp(verdict.high, 2, plus=True)}"
     rows = [
-        ("Orders matched this week", formats.count(verdict.n)),
+        ("Orders matched up to this week", formats.count(verdict.n)),
+        ("Of this week", formats.count(len(found.gaps))),
         ("Mean gap", formats.bp(verdict.mean, 2, plus=True)),
         ("90 % interval, by day", interval),
         ("Margin", f"±{formats.bp(verdict.margin)}"),
         ("Orders needed", formats.count(verdict.needed)),
         ("Verdict", verdict.sentence),
     ]
-    note = (
-        "Two one-sided tests by whole days (Schuirmann, 1987). One week is rarely enough, and then the verdict says so."
-    )
+    note = "Two one-sided tests by whole days (Schuirmann, 1987); they take at least ten days."
     return Table(columns("Equivalence", "Value|range"), rows, "Are the prices on a par?", note=note)
 
 

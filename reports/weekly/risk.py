@@ -1,4 +1,4 @@
-"""Tail risk, drawdown, and whether any of it is more than luck: sections 6, 7 and 18, and the tests of section 9.
+"""Tail risk and drawdown: sections 6 and 7.
 
 These need more days than a week has. They take every session of the line of runs up to the end of the week, and where
 that is still too little they say how many there are and how many it takes.
@@ -9,23 +9,20 @@ from __future__ import annotations
 import numpy as np
 
 from core.statistics.coverage import Coverage, Ratio, coverage
+from core.statistics.drawdowns import AHEAD, QUANTILES, Fan, drawdown_fan
 from core.statistics.missing import NotMeasured
 from core.statistics.tails import TailRisk, filtered_risk, forecasts, historical_risk
 from reports import formats
 from reports.charts import Axis, Bar, Canvas, Line, Panel, Rule, Timeline, draw_diverging, draw_timeline
-from reports.columns import Bools, Codes, Floats
+from reports.columns import Codes, Floats
 from reports.facts import Facts
 from reports.page import WIDE, Figure, Table, columns, figure
-from reports.sections.calibration import outcomes
-from reports.statistics import calibrate
 from reports.weekly.choice import Chosen
 from reports.weekly.envelope import closing_book
 from reports.weekly.parts import Part, Section, missing
-from reports.weekly.summary import BREACHED, WITHIN, Word
 
 LEVELS = (0.95, 0.99)
 WORST = 5
-LEAST_OUTCOMES = 100
 
 
 def tail_risk(chosen: Chosen) -> Section:
@@ -170,8 +167,14 @@ def drawdown(chosen: Chosen) -> Section:
     unit = np.cumprod(1 + returns)
     under = unit / np.maximum.accumulate(np.maximum(unit, 1.0)) - 1
     parts: list[Part] = [_underwater(days, under, chosen.facts), _episodes(days, under)]
+    fan = drawdown_fan(returns, float(-under[-1]), chosen.facts.limit("max_drawdown"))
+    if isinstance(fan, Fan):
+        parts.append(_fan(fan, chosen.facts))
+    else:
+        parts.append(missing(f"{_lacks(fan)}.", "Chance of the hard limit"))
     lead = f"By session closes, over {formats.plural(len(returns), 'session')} of these runs."
-    return Section(7, "drawdown", "Drawdown", lead, parts)
+    chance = fan.reached if isinstance(fan, Fan) else None
+    return Section(7, "drawdown", "Drawdown", lead, parts, {"chance_of_hard_limit": chance})
 
 
 def _underwater(days: Codes, under: Floats, facts: Facts) -> Figure:
@@ -207,40 +210,27 @@ def _episodes(days: Codes, under: Floats) -> Table:
     return Table(titles, rows[:WORST], "Deepest drawdowns", "No session closed below the mark.")
 
 
-def calibration_tests(chosen: Chosen) -> tuple[list[Part], Word]:
-    """The scores of every outcome of the line up to the week's end, and the word for them."""
-    p, hit = _outcomes(chosen)
-    scores = calibrate(p, hit)
-    rows = [("All runs up to this week", scores.n, scores.mean_p, scores.base_rate, scores.brier, scores.skill)]
-    titles = columns("Outcomes of", "n|count", "Forecast|percent", "Reached|percent", "Brier|fine", "Skill|fine")
-    table = Table(
-        titles, rows if scores.n else [], "Scores over all outcomes so far", "Not measured: no outcome is known."
+def _fan(fan: Fan, facts: Facts) -> Figure:
+    limit = facts.limit("max_drawdown")
+    steps = np.arange(AHEAD)
+    looks = ("mark", "s2", "s1", "s2", "mark")
+    names = ("5 to 95 %", "25 to 75 %", "median", "", "")
+    lines = [Line(name, -values, look) for name, values, look in zip(names, fan.drawdown, looks, strict=True)]
+    rules = [Rule(-limit, f"hard limit {formats.limit(limit)}", "hard")] if limit > 0 else []
+    panel = Panel(f"Drawdown over the next {AHEAD} sessions", lines, 130.0, "percent", rules, (0.0,))
+    axis = Axis(steps, steps, steps, tuple((int(step), f"+{int(step)}") for step in steps[9::10]))
+    rows = [(f"+{step + 1}", *(float(v) for v in fan.drawdown[:, step])) for step in range(4, AHEAD, 5)]
+    titles = columns("Sessions ahead", *(f"{q * 100:.0f}%|percent" for q in QUANTILES))
+    reached = f"{formats.percent(fan.reached, 1)} ± {formats.percent(1.96 * fan.error, 1)}"
+    note = (
+        f"Chance of touching the hard limit in {AHEAD} sessions at the present size: {reached}. The deepest drawdown "
+        f"on the way: median {formats.percent(float(fan.deepest[2]))}, 95 % {formats.percent(float(fan.deepest[4]))}. "
+        f"Paths are drawn from {fan.n} sessions in blocks (Politis and Romano, 1994): they know no worse days."
     )
-    if scores.n < LEAST_OUTCOMES:
-        told = f"have {formats.plural(scores.n, 'outcome')}, need {LEAST_OUTCOMES}"
-        return [table], Word("Calibration", formats.NOT_MEASURED, told)
-    told = f"skill {formats.factor(scores.skill, 3)} over {scores.n:,} outcomes"
-    return [table], Word("Calibration", WITHIN if scores.skill > 0 else BREACHED, told)
-
-
-def _outcomes(chosen: Chosen) -> tuple[Floats, Bools]:
-    """Probabilities and whether the target came first, of every signal whose barrier is known by the week's end."""
-    end = chosen.week.span[1]
-    p: list[Floats] = []
-    hits: list[Bools] = []
-    for facts in chosen.line:
-        known, hit = outcomes(facts)
-        rows = known & (facts.decisions.time < end)
-        p.append(facts.decisions.p[rows])
-        hits.append(hit[rows])
-    return np.concatenate(p), np.concatenate(hits)
-
-
-def standing(chosen: Chosen, trials: int) -> Section:
-    """Section 18: is the Sharpe ratio more than luck, and how many sessions would it take to know?"""
-    _, returns = chosen.returns
-    title, lead = (
-        "Statistical standing",
-        "Whether the result could be luck: of the sample, and of having tried many settings.",
+    canvas = Canvas("fan", WIDE, "Drawdown to come, by bootstrap", f"Chance of the hard limit: {reached}.")
+    return figure(
+        canvas,
+        lambda c: draw_timeline(c, Timeline(axis, [panel])),
+        Table(titles, rows, "Quantiles of the drawdown to come"),
+        note,
     )
-    return Section(18, "standing", title, lead, [missing(f"have {formats.plural(len(returns), 'session')}.")])
