@@ -53,25 +53,17 @@ class World:
 def world_of(run: Run, bars: Path | None = None) -> World:
     """The world of a recorded run.
 
-    Raises InputError when its data cannot be found, are not what the run was made on, or a strategy cannot be loaded.
-    """
-    settings, dataset = recorded_inputs(run, bars)
-    script = script_of(run) if run.run["kind"] == "paper" else None
-    scripted = script is not None
-    return World(settings, dataset, scenario.load_strategies(settings), script, scripted, scripted)
-
-
-def recorded_inputs(run: Run, bars: Path | None = None) -> tuple[Settings, Dataset]:
-    """The settings of a recorded run and its data.
-
-    The data are the bars that it kept, else those of its configuration; `bars` says where they lie now. Raises
-    InputError when they cannot be found or are not what the run was made on.
+    Its data are the bars that it kept, else those of its configuration; `bars` says where they lie now. Raises
+    InputError when they cannot be found, are not what the run was made on, or a strategy cannot be loaded.
     """
     kept = bars is None and (run.path / "bars").is_dir()
     place = run.path / "bars" if kept else bars
     overrides = {"data.bars": str(place.resolve())} if place is not None else {}
     settings = load_settings(run.path / "config.toml", overrides)
-    return settings, _recorded_data(run, settings, kept)
+    dataset = _recorded_data(run, settings, kept)
+    script = script_of(run) if run.run["kind"] == "paper" else None
+    scripted = script is not None
+    return World(settings, dataset, scenario.load_strategies(settings), script, scripted, scripted)
 
 
 def _recorded_data(run: Run, settings: Settings, kept: bool) -> Dataset:

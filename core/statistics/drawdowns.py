@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 AHEAD = 60
 DRAWS = 4000
 BLOCK = 5.0
-LEAST = 20
+LEAST = 15
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 KEY = 0xD0D0
 

@@ -16,7 +16,7 @@ from reports.page import HALF, Figure, Table, columns, figure
 from reports.sections.events import events_section
 from reports.sections.sizing import sizing_section
 from reports.statistics import stretches
-from reports.weekly.parts import Cards, Modes, Pair, Part, Section, missing
+from reports.weekly.parts import Behind, Cards, Modes, Pair, Part, Section, missing
 from reports.weekly.weeks import WeekFacts
 
 SECOND = 1e9
@@ -56,7 +56,7 @@ def breaches(facts: WeekFacts) -> Section:
         parts.append(Cards(found.cards, found.table, found.more))
     parts += [_answers(facts), sizing.near_misses]
     if sizing.near_list.rows:
-        parts.append(sizing.near_list)
+        parts.append(Behind(sizing.near_list))
     lead = "Every event of weight with its state before and after, how soon the engine acted, and what that cost."
     return Section(4, "breaches", "Breaches and near misses", lead, parts)
 

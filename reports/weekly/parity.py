@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 
 from core.calendar import as_date
-from core.comparison import FACTORS, Attribution, Change, Outcome
+from core.comparison import FACTORS, SCHEMA, Attribution, Change, Outcome
 from core.errors import InputError
 from core.statistics.equivalence import Equivalence, equivalence
 from reports import formats
 from reports.charts import Canvas, Histogram, Mark, Point, draw_histogram, draw_scatter
 from reports.columns import Floats
 from reports.comparison.causes import bridge, changes, haircut_figure
-from reports.comparison.document import SCHEMA
 from reports.page import HALF, Figure, Table, columns, figure
 from reports.statistics import histogram, local_days
 from reports.weekly.parts import Note, Pair, Part, Section, missing

@@ -60,13 +60,20 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """A long table that is unfolded when asked for."""
+
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
 class Triple:
     """Small figures, three in a row."""
 
     figures: Sequence[Figure]
 
 
-Part = Note | Cards | Tiles | Modes | Pair | Triple | Figure | Table
+Part = Note | Cards | Tiles | Modes | Pair | Triple | Behind | Figure | Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ def tables_of(part: Part) -> list[Table]:
     match part:
         case Table():
             found: list[Table | None] = [part]
-        case Figure() | Cards() | Modes():
+        case Figure() | Cards() | Modes() | Behind():
             found = [part.table]
         case Pair(left=left, right=right):
             return [*tables_of(left), *tables_of(right)]

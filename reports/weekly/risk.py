@@ -116,7 +116,10 @@ def _coverage(returns: Floats) -> Table:
         "Kupiec (1995): are exceptions as many as expected? Christoffersen (1998): and independent? Power: the chance "
         "that Kupiec’s test finds a VaR that is exceeded twice too often; below 80 % “not rejected” is no evidence."
     )
-    return Table(titles, rows, "Were past forecasts right?", note=note)
+    if all(row[1] != row[1] for row in rows):
+        rows = []
+    empty = f"Not measured: {formats.plural(len(returns), 'session')} are too few to have been forecast and tested."
+    return Table(titles, rows, "Were past forecasts right?", empty, note)
 
 
 def _coverage_row(found: Coverage | NotMeasured) -> tuple[object, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from reports import formats
+from reports.columns import floats
 from reports.facts import Facts
 from reports.page import Table, columns
 from reports.sections.calibration import calibration_section, outcomes
 from reports.sections.sizing import sizing_section
 from reports.statistics import mean
-from reports.weekly.parts import Note, Pair, Part, Section, Triple, missing
+from reports.weekly.parts import Behind, Note, Pair, Part, Section, Triple, missing
 from reports.weekly.weeks import WeekFacts
 
 
@@ -18,7 +19,7 @@ def sizing(facts: WeekFacts) -> Section:
     """Section 8: from full Kelly to shares, and what growth the signals promised."""
     found = sizing_section(facts)
     ladder = found.ladder or missing("no approved signal has a sizing chain.", "From full Kelly to the order")
-    parts: list[Part] = [Pair(ladder, _growth(facts)), found.largest]
+    parts: list[Part] = [Pair(ladder, _growth(facts)), Behind(found.largest)]
     lead = "What cut each size: estimation error, the Kelly fraction, the throttle, the mode, the caps, whole lots."
     return Section(8, "sizing", "Sizing", lead, parts)
 
@@ -26,7 +27,7 @@ def sizing(facts: WeekFacts) -> Section:
 def _growth(facts: Facts) -> Table:
     """Growth that the bets promised by their own probabilities, against the log growth that came."""
     table = facts.source.table("decisions", ["gain", "loss"])
-    gain, loss = (np.asarray(table[name].to_numpy(), np.float64) for name in ("gain", "loss"))
+    gain, loss = floats(table, "gain"), floats(table, "loss")
     decisions = facts.decisions
     bet, p = decisions.notional, decisions.p
     rows = decisions.opening & decisions.approved & (bet > 0) & np.isfinite(p) & (bet * loss < 1)

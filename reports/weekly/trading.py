@@ -23,7 +23,7 @@ from reports.sections.execution import execution_section
 from reports.sections.results import results_section
 from reports.statistics import fraction
 from reports.weekly.envelope import hours_of
-from reports.weekly.parts import Note, Pair, Part, Section, Tiles, Triple, missing
+from reports.weekly.parts import Behind, Note, Pair, Part, Section, Tiles, Triple, missing
 from reports.weekly.weeks import WeekFacts
 
 CAVEAT = (
@@ -49,7 +49,7 @@ def execution(facts: WeekFacts, intents: Sequence[Intent], prices: Prices | None
         parts.append(Triple(found.histograms))
     if found.constant:
         parts.append(Note(f"The same in every fill: {found.constant}.", "Slippage"))
-    parts += [_markouts(costs, prices), found.by_rule, found.by_order, _by_hour(facts), found.largest]
+    parts += [_markouts(costs, prices), found.by_rule, found.by_order, _by_hour(facts), Behind(found.largest)]
     return Section(10, "execution", "Execution quality", CAVEAT, parts)
 
 
@@ -102,18 +102,19 @@ def _markouts(costs: Costs, prices: Prices | None) -> Table:
 def _by_hour(facts: Facts) -> Table:
     fills = facts.fills
     hours, rows = hours_of(fills.time), []
+    entries = facts.orders.role.take(fills.order).among("entry")
     cost = fills.sign * (fills.price - fills.mid_arrival) / fills.mid_arrival * 1e4
     for hour in np.unique(hours).tolist():
-        mine = (hours == hour) & np.isfinite(cost)
+        mine = (hours == hour) & entries & np.isfinite(cost)
         weights = fills.notional[mine]
         rows.append(
             (
                 f"{hour}:00",
-                int((hours == hour).sum()),
+                int(mine.sum()),
                 float(np.average(cost[mine], weights=weights)) if weights.sum() > 0 else np.nan,
             )
         )
-    return Table(columns("Hour, New York", "Fills|count", "Against mid at arrival|bp"), rows, "Cost by hour")
+    return Table(columns("Hour, New York", "Fills|count", "Against mid at arrival|bp"), rows, "Cost of entries by hour")
 
 
 def latency(facts: WeekFacts, intents: Sequence[Intent]) -> Section:

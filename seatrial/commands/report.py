@@ -90,15 +90,19 @@ def _compare(chosen: Chosen, bars: Path | None, quiet: bool) -> None:
 
 
 def _prices(chosen: Chosen, bars: Path | None) -> Prices | None:
-    """The bars that the week's run was made on; None where they are not at hand, unless they were named."""
+    """The week's bars that the run was made on; None where they are not at hand, unless they were named."""
+    from core.config import load_settings
     from core.datasets.dataset import Dataset
     from reports.comparison.prices import Prices
-    from sim.worlds import recorded_inputs
 
-    days = chosen.week.sessions
+    run, days = chosen.facts.whole.source, chosen.week.sessions
+    kept = run.path / "bars"
     try:
-        data = recorded_inputs(chosen.facts.whole.source, bars)[1]
-        return Prices(Dataset.open(data.folder, data.symbols, days[0], days[-1]))
+        data = load_settings(run.path / "config.toml")
+        place = bars or (kept if kept.is_dir() else data.bars_path())
+        dataset = Dataset.open(place, None if data.data.symbols is None else list(data.data.symbols), days[0], days[-1])
+        known = kept.is_dir() or dataset.manifest_sha256 == run.run["data"][0]["manifest_sha256"]
+        return Prices(dataset) if known else None
     except InputError:
         if bars is not None:
             raise

@@ -16,8 +16,8 @@ def fan(returns, drawdown=0.0, limit=0.1):
 
 
 def test_too_few_sessions_are_not_measured():
-    found = drawdown_fan(np.zeros(19), 0.0, 0.1)
-    assert found == NotMeasured(19, 20, "sessions")
+    found = drawdown_fan(np.zeros(14), 0.0, 0.1)
+    assert found == NotMeasured(14, 15, "sessions")
 
 
 def test_a_market_that_only_rises_never_reaches_the_limit():
