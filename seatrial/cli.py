@@ -21,12 +21,14 @@ from seatrial.commands import (
     compare,
     db,
     doctor,
+    operate,
     replay,
     report,
     run,
     scenarios,
     serve,
     strategies,
+    sweep,
     synth,
 )
 from seatrial.options import examples
@@ -55,8 +57,13 @@ app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command("screen", epilog=strategies.SCREEN_EXAMPLES)(strategies.screen)
 app.command("check-strategy", epilog=strategies.CHECK_EXAMPLES)(strategies.check_strategy)
+app.command("sweep", epilog=sweep.EXAMPLES)(sweep.sweep)
 app.command("synth", epilog=synth.EXAMPLES)(synth.synth)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command("status", epilog=operate.STATUS_EXAMPLES)(operate.status)
+app.command("mode", epilog=operate.MODE_EXAMPLES)(operate.mode)
+app.command("flatten", epilog=operate.FLATTEN_EXAMPLES)(operate.flatten)
+app.add_typer(operate.breaker_app)
 app.add_typer(db.app)
 
 

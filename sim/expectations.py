@@ -191,6 +191,7 @@ METRICS: dict[str, Callable[[Mapping[str, Any], Tables], float]] = {
     "critical_events": _rows("risk_events", "severity", "critical"),
     "degraded_minutes": _degraded_minutes,
     "normal_at_end": _normal_at_end,
+    "unfinished": lambda run, tables: len(run.get("unfinished", ())),
     "faults_fired": lambda run, tables: int(pc.sum(tables.table("faults", ["fired"])["fired"]).as_py() or 0),
 }
 

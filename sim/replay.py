@@ -25,7 +25,7 @@ from sim import auctions, entries, matching, messages, reconcile, script, venue
 from sim.faults import news, requests, turns
 from sim.fills import NEVER
 from sim.latency import delay, identity
-from sim.records import To
+from sim.records import LOG_EVENTS, LOG_ROWS, To
 from sim.types import Bar, Log, Queue, Signal, Venue, VenueSymbol
 
 MARKET_CLASS = 5  # of bars among equal times
@@ -61,8 +61,11 @@ def run_session(
         start = minutes[m].time if m < count else end
         if log.late < len(late):
             _post_late(q, log, late, start + MINUTE)
-        if min(next_message(q), log.tick_time) < start:
-            _advance(st, v, q, log, bars, feed, signals, min(m, count - 1), start)
+        while min(next_message(q), log.tick_time) < start:  # hours may lie between two rows of the grid
+            if entries.full(log):
+                return m
+            until = min(start, min(next_message(q), log.tick_time) + MINUTE)
+            _advance(st, v, q, log, bars, feed, signals, min(m, count - 1), until)
         if m < count:
             open_minute(v, bars, m, start)
             _advance(st, v, q, log, bars, feed, signals, m, start + MINUTE)
@@ -250,6 +253,7 @@ def play_calendar(v: Venue, q: Queue, log: Log, e: Event) -> None:
 def tell_engine(st: State, v: Venue, q: Queue, log: Log, e: Event) -> None:
     """One event through the engine: journal it with all it causes, and send its commands on their way."""
     e.seq = st.run.seq + 1
+    assert log.events_n < LOG_EVENTS, "more events in a minute than the log holds"
     log.events[log.events_n] = e
     log.events_n += 1
     n = step(st, e)
@@ -261,6 +265,7 @@ def tell_engine(st: State, v: Venue, q: Queue, log: Log, e: Event) -> None:
 @kernel
 def _after_step(st: State, v: Venue, q: Queue, log: Log, n: int) -> None:
     """Journal the notes and the decision of a step, and post its commands."""
+    assert log.notes_n + st.run.notes <= LOG_ROWS, "more notes in a minute than the log holds"
     for i in range(st.run.notes):
         log.notes[log.notes_n] = st.notes[i]
         log.notes_n += 1

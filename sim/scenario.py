@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -36,12 +36,14 @@ from sim.market import (
     DailySigma,
     Session,
     SignalReader,
+    View,
     calendar_events,
     integer_bars,
     minute_grid,
     post_calendar,
 )
 from sim.setup import Desk, brief_venue, new_desk
+from sim.unfinished import unfinished
 
 MARK_RULE = "close of the newest bar; frozen when stale or when a jump is not yet confirmed"
 SETTLE = 60_000_000_000  # how long after the day's end messages of the day are still delivered
@@ -113,8 +115,10 @@ def run(settings: Settings, out: Path, progress: Progress | None = None, repeat:
     strategies = load_strategies(settings)
     with RunWriter(out) as writer:
         writer.write_config(to_toml(settings))
-        replayed = Replay(settings, dataset, strategies, writer)
+        replayed = Replay(settings, dataset, strategies, Journal(writer, dataset.symbols, list(settings.strategies)))
         replayed.run(progress)
+        if settings.faults:
+            writer.append("faults", replayed.weather.rows(int(dataset.sessions["pre"][0])))
         writer.close()
         document = replayed.document()
         document["repeat"] = repeat or document["repeat"]
@@ -123,16 +127,50 @@ def run(settings: Settings, out: Path, progress: Progress | None = None, repeat:
     return Outcome(path, Run.open(path).run)
 
 
+class Sessions(Protocol):
+    """Where a replay gets its market: a Dataset, or what is left of one in memory."""
+
+    symbols: tuple[str, ...]
+    feed: str
+    adjustment: str
+    bar_seconds: int
+    manifest_sha256: str
+
+    @property
+    def sessions(self) -> np.ndarray:
+        """SESSION rows."""
+        ...
+
+    def blocks(self) -> Iterator[SessionBlock]:
+        """The sessions in order."""
+        ...
+
+
+class Sink(Protocol):
+    """What becomes of the loop's log: the Journal writes it, others only count."""
+
+    def flush(self, log: np.void, state: np.ndarray) -> None:
+        """Take what is in the log, and empty it."""
+        ...
+
+    def close_session(self, time: int, log: np.void) -> None:
+        """A session's regular close was at `time`."""
+        ...
+
+    def finish(self, time: int, state: np.ndarray, venues: np.ndarray) -> None:
+        """The run is over."""
+        ...
+
+
 class Replay:
     """One pass of a scenario through the compiled loop, session by session."""
 
-    def __init__(self, settings: Settings, dataset: Dataset, strategies: list[Strategy], writer: RunWriter) -> None:
+    def __init__(self, settings: Settings, dataset: Sessions, strategies: list[Strategy], journal: Sink) -> None:
         self.settings = settings
         self.dataset = dataset
         self.clock = Clock()
-        self.writer = writer
         self.desk = new_desk(settings, dataset.symbols, strategies, int(dataset.sessions["date"][0]))
-        self.journal = Journal(writer, dataset.symbols, list(settings.strategies))
+        self.journal = journal
         self.sigma = DailySigma(len(dataset.symbols))
         self.reader = SignalReader(strategies, strategy_masks(settings, dataset.symbols))
         self.weather = Weather(settings, dataset.symbols, self.desk)
@@ -161,8 +199,6 @@ class Replay:
         self.weather.remember(self.desk.log[0])
         self.journal.flush(self.desk.log[0], self.desk.state)
         self.journal.finish(self.ended, self.desk.state, self.desk.venue)
-        if self.settings.faults:
-            self.writer.append("faults", self.weather.rows(int(self.dataset.sessions["pre"][0])))
         self.clock.add("replay", began)
 
     def _restate(self, block: SessionBlock) -> None:
@@ -176,10 +212,10 @@ class Replay:
         day = self.weather.session(block)
         block = day.block
         self._restate(block)
-        bars = integer_bars(block)
+        bars = self.integer_bars(block)
         received = self.weather.receive(day, bars)
         began = self.clock.add("faults", began)
-        signals = self.reader.read(block.bars, received.views)
+        signals = self.read_signals(block, received.views)
         began = self.clock.add("signals", began)
         session = Session(bars, minute_grid(block), signals, received.feed, received.late)
         brief_venue(self.desk.venue, block, self.sigma.nanos())
@@ -192,6 +228,14 @@ class Replay:
         self._check()
         self.ended = int(block.session["post"])
         self.clock.add("replay", began)
+
+    def integer_bars(self, block: SessionBlock) -> np.ndarray:
+        """BAR rows (T, S) of a session, which faults may change."""
+        return integer_bars(block)
+
+    def read_signals(self, block: SessionBlock, views: Sequence[View]) -> np.ndarray:
+        """SIGNAL rows of a session as the strategies knew it."""
+        return self.reader.read(block.bars, views)
 
     def _replay(self, desk: Desk, session: Session, end: int) -> None:
         """The compiled loop over one session, emptying the journal whenever it asks."""
@@ -259,6 +303,7 @@ class Replay:
             "bars": int(self.desk.log[0]["bars"]),
             "wall_seconds": {**{k: round(v, 6) for k, v in self.clock.seconds.items()}, "report": 0.0},
             "invariants": {name: self.broken.get(name, "ok") for name in names},
+            "unfinished": unfinished(self.desk.state),
             "repeat": f"seatrial run {settings.name} --seed {settings.seed}",
         }
 

@@ -19,6 +19,9 @@ from core.kernel.trades import fit_legs
 from core.kernel.types import Event, State
 
 UNANSWERED = 2  # action of the note
+DIFFERS = (
+    2  # of a symbol's `unreconciled`: compared, and not the same. 1 is doubt: something was heard that does not fit
+)
 
 
 @kernel
@@ -85,15 +88,21 @@ def on_reconcile(st: State, ev: Event) -> None:
         differs = ev.code == ReconcileStep.SYMBOL_DIFFERS
         if differs and sym.unreconciled == 0:
             note(st, NoteKind.RECONCILIATION, Severity.CRITICAL, ev.symbol, ev.qty, sym.qty)
-        sym.unreconciled = 1 if differs else 0
+        sym.unreconciled = DIFFERS if differs else 0
         if not differs:
             sym.gap = 0
 
 
 @kernel
 def adopt(st: State, symbol: int) -> None:
-    """Take the broker's quantity as ours at the mark: an adjustment with a note, never an invented trade."""
+    """Take the broker's quantity as ours at the mark: an adjustment with a note, never an invented trade.
+
+    Nothing is taken unless the last comparison found a difference: the broker's quantity of an earlier one is of
+    that day, and a symbol that is only in doubt waits for the next.
+    """
     sym = st.symbols[symbol]
+    if sym.unreconciled != DIFFERS:
+        return
     difference = sym.broker_qty - sym.qty
     cash = st.account.cash
     execute(st, sym, difference, sym.mark, 0)

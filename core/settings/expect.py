@@ -43,9 +43,10 @@ METRICS: dict[str, str] = {
     "critical_events": "risk events that call a person",
     "degraded_minutes": "minutes of the session in another mode than normal",
     "normal_at_end": "1 if the last minute's mode is normal, else 0",
+    "unfinished": "what is left undone at the end: a fate unknown, a position bare, a breaker open, a mode too long",
     "faults_fired": "times that a scheduled fault took effect",
 }
-AT_END = ("final_equity", "unknown_orders", "open_positions", "normal_at_end", "faults_fired")
+AT_END = ("final_equity", "unknown_orders", "open_positions", "normal_at_end", "unfinished", "faults_fired")
 
 ORDER_EVENTS: dict[str, str] = {
     "order_submitted": "an order left us",

@@ -180,7 +180,7 @@ class _Seen:
 
     def _enter(self, cells: Bools) -> None:
         """Bring the engine's bars in line with the strategies'."""
-        cells = cells & np.isfinite(self.grid["close"] + self.grid["volume"])
+        cells = cells & np.isfinite(sum(self.grid[name] for name in FIELDS))
         for name in PRICES:
             self.feed[name][cells] = np.rint(self.grid[name][cells] * MICRO).astype(np.int64)
         self.feed["volume"][cells] = self.grid["volume"][cells].astype(np.int64) * MICRO

@@ -22,7 +22,7 @@ from sim import messages, reconcile
 from sim.faults import broker
 from sim.faults.strikes import on_lane, regain_stream, strikes, tell_engine_of, tell_engine_of_order
 from sim.latency import identity
-from sim.records import FaultKind, Mark
+from sim.records import FaultKind, Mark, To
 from sim.types import Fault, Log, Queue, Venue
 
 INSIST = 10 * SECOND  # how soon a failed reconciliation is asked for again
@@ -78,7 +78,7 @@ def _stops(v: Venue, q: Queue, c: Command, f: Fault, lane: int, slot: int) -> bo
     what = mix(identity(c.intent, c.leg), c.kind)
     if kind == FaultKind.OUTAGE:
         if strikes(f, c.symbol, what, c.created, v.now):
-            fail(v, q, c, lane, f.a, f.b, slot)
+            fail(v, q, c, lane, f.a, f.b)
             return True
     elif kind == FaultKind.UNAUTHORISED:
         if strikes(f, c.symbol, what, c.created, v.now):
@@ -87,7 +87,7 @@ def _stops(v: Venue, q: Queue, c: Command, f: Fault, lane: int, slot: int) -> bo
     elif kind == FaultKind.RATE_LIMIT:
         if strikes(f, c.symbol, what, v.now, v.now):
             tell_engine_of(q, v.now, EventKind.LANE_FAILED.value, lane, LaneFailure.RATE_LIMIT.value)
-            if c.kind != CommandKind.PROBE:
+            if c.kind != CommandKind.PROBE and _insists(c) and not _waits(q, c):
                 messages.post_again(q, slot, v.now + f.a, Mark.AGAIN.value)
             return True
     elif kind == FaultKind.REJECT_STORM:
@@ -105,14 +105,32 @@ def _stops(v: Venue, q: Queue, c: Command, f: Fault, lane: int, slot: int) -> bo
 
 
 @kernel
-def fail(v: Venue, q: Queue, c: Command, lane: int, failure: int, timeout: int, slot: int) -> None:
-    """What we hear of a request whose outcome we do not know; a reconciliation is asked for again."""
+def _insists(c: Command) -> bool:
+    """Whether the host asks again when it is told to wait: its own look at the books has a next time anyway."""
+    return c.kind != CommandKind.RECONCILE or c.leg != reconcile.QUIET
+
+
+@kernel
+def _waits(q: Queue, c: Command) -> bool:
+    """Whether the same request already waits to be sent again; one is enough."""
+    for i in range(q.count):
+        slot = q.heap[i]
+        if q.to[slot] == To.VENUE and q.mark[slot] == Mark.AGAIN:
+            other = q.commands[slot]
+            if other.kind == c.kind and other.order == c.order and other.leg == c.leg:
+                return True
+    return False
+
+
+@kernel
+def fail(v: Venue, q: Queue, c: Command, lane: int, failure: int, timeout: int) -> None:
+    """What we hear of a request whose outcome we do not know; the engine's reconciliation is asked for again."""
     wait = timeout if failure == LaneFailure.TIMEOUT else v.profile.ack_latency
     if lane == Lane.SUBMIT and c.kind != CommandKind.PROBE:
         tell_engine_of_order(v, q, v.now + wait, EventKind.SUBMIT_AMBIGUOUS.value, c.order, c.symbol, 0)
     tell_engine_of(q, v.now + wait, EventKind.LANE_FAILED.value, lane, failure)
-    if c.kind == CommandKind.RECONCILE:
-        messages.post_again(q, slot, v.now + wait + INSIST, Mark.FRESH.value)
+    if c.kind == CommandKind.RECONCILE and _insists(c):
+        messages.post_request(q, v.now + wait + INSIST, c.kind, c.leg)
 
 
 @kernel
@@ -123,7 +141,7 @@ def _refuse(v: Venue, q: Queue, c: Command, lane: int, failure: int, reason: int
         tell_engine_of_order(v, q, heard, EventKind.ORDER_REJECTED.value, c.order, c.symbol, reason)
     if failure != 0:
         tell_engine_of(q, heard, EventKind.LANE_FAILED.value, lane, failure)
-        if c.kind == CommandKind.RECONCILE:
+        if c.kind == CommandKind.RECONCILE and _insists(c):
             messages.post_request(q, v.now + INSIST, c.kind, c.leg)
     else:
         tell_engine_of(q, heard, EventKind.LANE_OK.value, lane, 0)
@@ -148,7 +166,7 @@ def answer(v: Venue, q: Queue, log: Log, slot: int) -> None:
     lane = lane_of(c)
     if c.kind == CommandKind.PROBE:
         return
-    if lane == Lane.SUBMIT and _unanswered(v, q, c, slot):
+    if lane == Lane.SUBMIT and _unanswered(v, q, c):
         return
     waited = v.now - c.created
     ok = tell_engine_of(q, v.now + v.profile.ack_latency, EventKind.LANE_OK.value, lane, 0)
@@ -172,7 +190,7 @@ def misdeal(v: Venue, q: Queue, log: Log, c: Command) -> None:
 
 
 @kernel
-def _unanswered(v: Venue, q: Queue, c: Command, slot: int) -> bool:
+def _unanswered(v: Venue, q: Queue, c: Command) -> bool:
     """Whether the answer to a submit is lost, so that we know nothing of an order that stands."""
     o = v.orders[c.order % MAX_ORDERS]
     if o.id != c.order:
@@ -183,6 +201,6 @@ def _unanswered(v: Venue, q: Queue, c: Command, slot: int) -> bool:
         what = mix(identity(c.intent, c.leg), c.kind)
         if silent and f.active != 0 and strikes(f, c.symbol, what, c.created, v.now):
             o.unanswered = 1
-            fail(v, q, c, Lane.SUBMIT.value, f.a, f.b, slot)
+            fail(v, q, c, Lane.SUBMIT.value, f.a, f.b)
             return True
     return False

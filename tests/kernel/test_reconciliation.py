@@ -84,6 +84,18 @@ def test_an_adopted_difference_is_an_adjustment_and_no_fill(desk: Desk) -> None:
     assert desk.order(held.entry).filled == 100 * MICRO
 
 
+def test_nothing_is_adopted_where_no_difference_is_known(desk: Desk) -> None:
+    desk.hold()
+    desk.reconcile(ReconcileStep.SYMBOL_DIFFERS, symbol=0, qty=70)
+    desk.operator(OperatorAct.ADOPT_POSITION, symbol=0)
+    step = desk.operator(OperatorAct.ADOPT_POSITION, symbol=0)
+    assert NoteKind.RECONCILIATION not in step.noted
+    desk.send(EventKind.FOREIGN_FILL, symbol=0, execution=77, qty=-20 * MICRO, price=100 * MICRO)
+    assert desk.symbol().unreconciled != 0
+    desk.operator(OperatorAct.ADOPT_POSITION, symbol=0)
+    assert desk.shares == 50
+
+
 def test_symbols_that_agree_trade_on_while_one_does_not(desk: Desk) -> None:
     desk.minute(100.0, 100.0)
     desk.reconcile(ReconcileStep.STARTED)

@@ -11,6 +11,7 @@ START = [sys.executable, "-c", "from seatrial.cli import main; main()"]
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "run",
+    "sweep",
     "scenarios",
     "serve",
     "replay",
@@ -20,8 +21,11 @@ COMMANDS = (
     "check-strategy",
     "synth",
     "doctor",
+    "status",
+    "mode",
+    "flatten",
 )
-GROUPS = ("db",)
+GROUPS = ("breaker", "db")
 THREE_DAYS = ("--set", "data.end=2025-11-12")
 HEAVY = {"numpy", "pandas", "numba", "pyarrow", "scipy", "pydantic", "vectorbt", "alpaca", "exchange_calendars"}
 

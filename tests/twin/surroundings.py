@@ -217,6 +217,8 @@ class Surroundings:
 
     def _adopt(self: Engine, stock: Stock) -> None:
         """The broker's quantity at the mark; what it would have cost is a flow, so that cash stays."""
+        if stock.unreconciled != 2:
+            return
         before = stock.qty
         a, cash = self.account, stock.trade(stock.broker_qty - stock.qty, stock.mark, ZERO)
         a.cash += cash
@@ -289,7 +291,7 @@ class Surroundings:
             else:
                 if not stock.unreconciled:
                     self.note(NoteKind.RECONCILIATION, Severity.CRITICAL, stock.number)
-                stock.unreconciled = 1
+                stock.unreconciled = 2
 
     def on_cash_flow(self: Engine, event) -> None:
         a, amount = self.account, exact(event.amount)

@@ -1,0 +1,1 @@
+"""Searching for schedules of faults that break a promise: thousands of seeds, and the smallest case of each."""
