@@ -23,6 +23,7 @@ from seatrial.commands import (
     doctor,
     operate,
     replay,
+    report,
     run,
     scenarios,
     serve,
@@ -52,6 +53,7 @@ app.command("scenarios", epilog=scenarios.EXAMPLES)(scenarios.scenarios)
 app.command("serve", epilog=serve.EXAMPLES)(serve.serve)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
+app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command("screen", epilog=strategies.SCREEN_EXAMPLES)(strategies.screen)
 app.command("check-strategy", epilog=strategies.CHECK_EXAMPLES)(strategies.check_strategy)
