@@ -75,4 +75,4 @@ def _logistic(design: Floats, y: Floats) -> tuple[Floats, Floats]:
         beta = beta + step
         if float(np.abs(step).max()) < 1e-10:
             break
-    return beta, np.linalg.inv(information)
+    return beta, np.asarray(np.linalg.inv(information), np.float64)
