@@ -15,6 +15,9 @@ import numpy.typing as npt
 
 Int64s = npt.NDArray[np.int64]
 
+SCHEMA = 1
+"""Version of the document that a comparison leaves, compare.json."""
+
 FACTORS = ("data", "latency", "fill model", "risk and config", "strategy and state")
 """What can make two runs differ, in the order of the bits of a set of factors; a bit set means: as in the run."""
 

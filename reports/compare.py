@@ -48,7 +48,7 @@ def comparison_html(findings: Findings) -> str:
         likeness=likeness_table(findings),
         orders=orders(findings, stories.linked),
         distributions=distribution_table(findings),
-        haircut=haircut_figure(findings),
+        haircut=haircut_figure(findings.replayed.haircut),
         revisions=_revisions(findings),
         revised=_revised(findings, stories),
         same_data=run["data"][0]["manifest_sha256"] == simulation["data"][0]["manifest_sha256"],

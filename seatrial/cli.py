@@ -21,7 +21,9 @@ from seatrial.commands import (
     compare,
     db,
     doctor,
+    operate,
     replay,
+    report,
     run,
     scenarios,
     serve,
@@ -51,12 +53,17 @@ app.command("scenarios", epilog=scenarios.EXAMPLES)(scenarios.scenarios)
 app.command("serve", epilog=serve.EXAMPLES)(serve.serve)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
+app.command("report", epilog=report.EXAMPLES)(report.report)
 app.command("calibrate", epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 app.command("screen", epilog=strategies.SCREEN_EXAMPLES)(strategies.screen)
 app.command("check-strategy", epilog=strategies.CHECK_EXAMPLES)(strategies.check_strategy)
 app.command("sweep", epilog=sweep.EXAMPLES)(sweep.sweep)
 app.command("synth", epilog=synth.EXAMPLES)(synth.synth)
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command("status", epilog=operate.STATUS_EXAMPLES)(operate.status)
+app.command("mode", epilog=operate.MODE_EXAMPLES)(operate.mode)
+app.command("flatten", epilog=operate.FLATTEN_EXAMPLES)(operate.flatten)
+app.add_typer(operate.breaker_app)
 app.add_typer(db.app)
 
 

@@ -34,13 +34,18 @@ def compile_for(settings: Settings) -> None:
     Engine and venue are compiled beside it in a second process, and waited for when they are needed.
     """
     from core.calendar import as_date
+    from core.engine_config import engine_config
+    from core.kernel import invariants
+    from core.kernel.state import new_state
     from sim import scenario
 
     dataset = scenario.open_data(settings)
     first = as_date(dataset.sessions["date"][min(settings.data.warm_up_sessions, len(dataset.sessions) - 1)])
     data = settings.data.model_copy(update={"end": first})
     beginning = settings.model_copy(update={"data": data, "halts": (), "faults": (), "expect": ()})
+    state = new_state(engine_config(settings, len(dataset.symbols), first))
     with _helper(), tempfile.TemporaryDirectory(prefix="seatrial-") as folder:
+        invariants.broken(state)  # before the run, which ends by waiting for the other process
         scenario.run(beginning, Path(folder) / "first")
 
 

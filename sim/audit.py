@@ -19,10 +19,11 @@ from core.kernel.records import MAX_ORDERS
 from core.kernel.units import MINUTE, NANO
 from sim.records import Rule
 
+Int64s = npt.NDArray[np.int64]
 PROMISES = ("fill_in_market", "limit_kept", "participation")
 
 
-def audit(fills: np.ndarray, bars: np.ndarray, starts: npt.NDArray[np.int64], venue: np.void) -> dict[str, int]:
+def audit(fills: np.ndarray, bars: np.ndarray, starts: Int64s, venue: np.void) -> dict[str, int]:
     """The promises that were broken, each with the time (ns UTC) of its first fill.
 
     `fills` FILL rows; `bars` BAR (minutes, symbols); `starts` int64 ns, where minutes begin; `venue` a VENUE record.
@@ -37,23 +38,23 @@ def audit(fills: np.ndarray, bars: np.ndarray, starts: npt.NDArray[np.int64], ve
     quoted = (bar["bid"] > 0) & (raw == (bar["bid"] + bar["ask"]) // 2)
     in_range = ((raw >= bar["low"]) & (raw <= bar["high"])) | quoted
     known = starts[np.minimum(minute, len(starts) - 1)] == fills["bar_time"]
-    orders = venue["orders"][fills["order"] % MAX_ORDERS]
-    limit = np.where(orders["id"] == fills["order"], orders["limit"], 0)
+    slot, orders = fills["order"] % MAX_ORDERS, venue["orders"]
+    limit = np.where(orders["id"][slot] == fills["order"], orders["limit"][slot], 0)
+    place = minute * bars.shape[1] + fills["symbol"]
     broken = {
         "fill_in_market": (fills["rule"] != Rule.FAULT)
         & ~(known & in_range & (bar["volume"] > 0) & (late >= 0) & (late <= MINUTE)),
         "limit_kept": (limit > 0) & (side * (fills["price"] - limit) > 0),
-        "participation": _beyond(fills, bar["volume"], int(venue["profile"]["participation"])),
+        "participation": _beyond(place, fills["qty"], bar["volume"], int(venue["profile"]["participation"])),
     }
     return {name: int(fills["time"][rows][0]) for name, rows in broken.items() if rows.any()}
 
 
-def _beyond(fills: np.ndarray, volume: npt.NDArray[np.int64], share: int) -> npt.NDArray[np.bool_]:
+def _beyond(places: Int64s, qty: Int64s, volume: Int64s, share: int) -> npt.NDArray[np.bool_]:
     """Which fills belong to a symbol and minute that gave more than `share` nanos of its volume; 0 is no cap."""
-    keys = np.stack([fills["bar_time"], fills["symbol"].astype(np.int64)])
-    _, group = np.unique(keys, axis=1, return_inverse=True)
-    taken = np.zeros(len(fills), np.int64)
-    np.add.at(taken, group.reshape(-1), fills["qty"])
-    allowed = volume // NANO * share + volume % NANO * share // NANO
-    beyond: npt.NDArray[np.bool_] = (taken[group.reshape(-1)] > allowed) & (share > 0)
-    return beyond
+    if share == 0:
+        return np.zeros(len(places), np.bool_)
+    _, group = np.unique(places, return_inverse=True)
+    taken = np.zeros(len(places), np.int64)
+    np.add.at(taken, group, qty)
+    return taken[group] > volume // NANO * share + volume % NANO * share // NANO

@@ -29,9 +29,9 @@ from core.bars import Bars
 from core.datasets import Dataset
 from core.errors import InputError
 from core.kernel.compiled import entry
+from core.statistics.standing import deflated_sharpe, sharpe
 from core.strategies.contract import Sides, Signals, Strategy
 from core.strategies.loading import load, run_window
-from sim.sharpe import deflated_sharpe, sharpe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,7 @@ def screen(
 
     Returns one row a setting in the order of the grid: a column for each parameter, then `total_return`,
     `sharpe` (annual, of daily results; NaN when they never vary), `max_drawdown` (fraction of the peak),
-    `trades` (closed), `hit_rate` (NaN without trades) and `deflated_sharpe` (probability, see sim.sharpe).
+    `trades` (closed), `hit_rate` (NaN without trades) and `deflated_sharpe` (a probability: core.statistics.standing).
     Raises InputError for an empty grid, a symbol without bars, and as core.strategies.loading does.
     """
     import pandas as pd

@@ -26,14 +26,20 @@ MOST_TIPS = 70
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Rows in time: int64[n] ns UTC, and for each session int64[m] its first row and its date."""
+    """Rows in time: int64[n] ns UTC, and for each session int64[m] its first row and its date.
+
+    `ticks` as (row, label) stand in place of dates where rows are no sessions of the past.
+    """
 
     time: Rows
     starts: Rows
     days: Rows
+    ticks: tuple[tuple[int, str], ...] = ()
 
     def marks(self, room: int) -> list[tuple[int, str]]:
         """At most `room` ticks as (row, label): hours in one session, else sessions, weeks, months, years."""
+        if self.ticks:
+            return list(self.ticks[:: -(-len(self.ticks) // room)])
         if len(self.starts) == 1:
             return self._hours(room)
         dates = self.days.astype("datetime64[D]")

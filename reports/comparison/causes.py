@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
 
-from core.comparison import FACTORS, Attribution, Place
+from core.comparison import FACTORS, Attribution, Outcome, Place
 from reports import formats
 from reports.charts import Canvas, End, Span, Step, draw_bridge, draw_ranges
 from reports.comparison.findings import Findings
@@ -37,10 +37,11 @@ def causes(findings: Findings, linked: Linked) -> Causes:
     found = findings.replayed.attribution
     if found is None:
         return Causes(None, None, None, findings.replayed.reason)
-    return Causes(_bridge(found), _changes(found), _trades(found, linked), "")
+    return Causes(bridge(found), changes(found), _trades(found, linked), "")
 
 
-def _bridge(found: Attribution) -> Figure:
+def bridge(found: Attribution) -> Figure:
+    """From one profit to the other, cause by cause."""
     total, differing = found.total, {change.factor for change in found.changes}
     steps = [
         Step(name, share / MICRO, low / MICRO, high / MICRO, formats.money(share / MICRO, plus=True))
@@ -74,7 +75,8 @@ def _bridge(found: Attribution) -> Figure:
     return figure(canvas, lambda c: draw_bridge(c, ends[0], steps, ends[1]), table, note)
 
 
-def _changes(found: Attribution) -> Table:
+def changes(found: Attribution) -> Table:
+    """The inputs that differ, with both values."""
     rows = [(change.factor, change.key, change.simulation, change.run) for change in found.changes]
     titles = columns("Cause", "Input|code", "In the simulation|code", "In the run|code")
     return Table(titles, rows, "Inputs that differ", "All inputs of the two runs are equal.")
@@ -96,9 +98,8 @@ def _trades(found: Attribution, linked: Linked) -> Table:
     return Table(titles, listed, "Trades with the largest differences", "No trade earned differently.", note)
 
 
-def haircut_figure(findings: Findings) -> Figure | None:
-    """What the run's signals earn at each venue profile, along each path through the bars."""
-    outcomes = findings.replayed.haircut
+def haircut_figure(outcomes: Sequence[Outcome]) -> Figure | None:
+    """What a run's signals earn at each venue profile, along each path through the bars."""
     if not outcomes:
         return None
     spans: list[Span] = []

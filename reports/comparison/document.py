@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 
 from core.calendar import as_date, utc_text
-from core.comparison import FACTORS, Attribution, DecisionParity, Place
+from core.comparison import FACTORS, SCHEMA, Attribution, DecisionParity, Place
 from core.kernel.units import decimal
 from reports.comparison.costs import Costs
 from reports.comparison.findings import Findings
 from reports.comparison.matching import Intent, counts
 from reports.facts import Facts
-
-SCHEMA = 1
 
 
 def document_of(findings: Findings) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.columns import Floats, Times, floats, labels, times
+from reports.columns import Bools, Floats, Times, floats, labels, times
 from reports.facts import Equity, Facts
 from reports.formats import NEVER
 from reports.statistics import by_session, local_days, peak, ratio
@@ -55,14 +55,14 @@ class _Limit:
     strict: bool = False
 
 
-_ACCOUNT = (
+ACCOUNT = (
     _Limit("Drawdown", "max_drawdown", ("drawdown", "max_drawdown"), strict=True),
     _Limit("Loss on the day", "daily_loss", ("daily_loss",), strict=True),
     _Limit("Loss over five sessions", "weekly_loss", ("weekly_loss",), strict=True),
     _Limit("Gross exposure", "gross_cap", ("gross_cap", "gross")),
     _Limit("Net exposure", "net_cap", ("net_cap", "net")),
 )
-_TRADE = (
+TRADE = (
     (_Limit("Risk of one trade", "trade_risk", ("trade_risk",)), "cap_risk"),
     (_Limit("One symbol", "symbol_cap", ("symbol_cap",)), "cap_symbol"),
     (_Limit("Share of daily volume", "adv_share", ("adv_share", "liquidity")), "cap_liquidity"),
@@ -73,23 +73,55 @@ _TRADE = (
 def limit_uses(facts: Facts) -> list[LimitUse]:
     """Every limit of the run, losses first; those that the run switched off are left out."""
     uses = []
-    for limit in _ACCOUNT:
+    for limit in ACCOUNT:
         value = facts.limit(limit.key)
         if limit.key == "weekly_loss" and np.isnan(value):
             continue
         uses.append(_account_use(facts, limit, value))
-    for limit, cap in _TRADE:
+    for limit, cap in TRADE:
         value = facts.limit(limit.key) if limit.key else np.nan
         if value != 0:
             uses.append(_trade_use(facts, limit, cap, value))
     return uses
 
 
+@dataclass(frozen=True, slots=True)
+class UseSeries:
+    """A limit wherever it was measured: by minute those on the account (`every_minute`), else by trade."""
+
+    name: str
+    time: Times
+    use: Floats
+    every_minute: bool
+
+
+def use_series(facts: Facts) -> list[UseSeries]:
+    """Use of every limit over time; one that is switched off or was never measured is left out."""
+    found = []
+    for limit in ACCOUNT:
+        if facts.limit(limit.key) > 0 and len(facts.equity):
+            use = account_measure(facts.equity, limit.key) / facts.limit(limit.key)
+            found.append(UseSeries(limit.title, facts.equity.time, use, True))
+    for limit, cap in TRADE:
+        if not limit.key or facts.limit(limit.key) != 0:
+            rows, use = _trade_rows(facts, cap)
+            if len(use):
+                found.append(UseSeries(limit.title, facts.decisions.time[rows], use, False))
+    return found
+
+
+def _trade_rows(facts: Facts, cap: str) -> tuple[Bools, Floats]:
+    """Decisions that became trades, and their final size against a cap of the sizing."""
+    decisions = facts.decisions
+    rows = decisions.approved & decisions.opening & (decisions.qty > 0)
+    return rows, ratio(decisions.notional, decisions.caps[cap])[rows]
+
+
 def _account_use(facts: Facts, limit: _Limit, value: float) -> LimitUse:
     equity = facts.equity
     if not len(equity) or not value > 0:
         return LimitUse(limit.title, value, np.nan, NEVER, 0, _held(facts, limit), 0, "session", facts.soft)
-    use = _measured(equity, limit.key) / value
+    use = account_measure(equity, limit.key) / value
     event_time, event_use = _events(facts, limit)
     peaks = by_session(use, equity.starts, "max")
     session = np.searchsorted(equity.days, local_days(event_time))
@@ -100,15 +132,13 @@ def _account_use(facts: Facts, limit: _Limit, value: float) -> LimitUse:
 
 
 def _trade_use(facts: Facts, limit: _Limit, cap: str, value: float) -> LimitUse:
-    decisions = facts.decisions
-    rows = decisions.approved & decisions.opening & (decisions.qty > 0)
-    use = ratio(decisions.notional, decisions.caps[cap])[rows]
-    top, when = peak(use, decisions.time[rows])
+    rows, use = _trade_rows(facts, cap)
+    top, when = peak(use, facts.decisions.time[rows])
     near, breaches = _counts(use, facts.near, limit.strict)
     return LimitUse(limit.title, value, top, when, near, _held(facts, limit), breaches, "trade", facts.soft)
 
 
-def _measured(equity: Equity, key: str) -> Floats:
+def account_measure(equity: Equity, key: str) -> Floats:
     """What a limit on the account measures, float64 by equity row."""
     if key == "max_drawdown":
         return equity.drawdown

@@ -14,7 +14,7 @@ from reports.page import Table, Tile, columns
 from reports.sections.limits import LimitUse, limit_uses
 from reports.statistics import by_session, fraction, mean, peak, profit_factor
 
-_KINDS = {"sim": "simulation", "rehearsal": "rehearsal", "paper": "paper trading"}
+KINDS = {"sim": "simulation", "rehearsal": "rehearsal", "paper": "paper trading"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def verdict(facts: Facts) -> Verdict:
         broken,
         _expectations(expected),
         _tiles(facts),
-        [_limit_row(use, len(facts.decisions) > 0) for use in uses],
+        [limit_row(use, len(facts.decisions) > 0) for use in uses],
         _identity(facts),
         facts.near,
     )
@@ -165,7 +165,7 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else np.nan
 
 
-def _limit_row(use: LimitUse, decided: bool) -> dict[str, object]:
+def limit_row(use: LimitUse, decided: bool) -> dict[str, object]:
     """A limit in words, with its bullet bar; `decided` when there were signals that it could have held."""
     counted = {
         name: formats.plural(n, use.unit) if n else "none" if not np.isnan(use.use) else NOT_MEASURED
@@ -195,7 +195,7 @@ def _identity(facts: Facts) -> list[tuple[str, str]]:
         first, last = formats.parse_moment(run.get("started")), formats.parse_moment(run.get("ended"))
     return [
         ("Run", str(run.get("run_id"))),
-        ("Kind", _KINDS.get(str(run.get("kind")), str(run.get("kind")))),
+        ("Kind", KINDS.get(str(run.get("kind")), str(run.get("kind")))),
         ("Scenario", str(run.get("scenario"))),
         ("Fill profile", str(run.get("profile"))),
         ("Seed", str(run.get("seed"))),

@@ -45,7 +45,7 @@ def compare(
 
     Exit code: 0 decisions are identical, 1 they are not, 2 a run cannot be used.
     """
-    findings = _find(run, other, bars, margin, quiet=as_json)
+    findings = findings_of(run, other, bars, margin, quiet=as_json)
     page, document = _write(findings, out or run)
     if as_json:
         import json
@@ -57,7 +57,8 @@ def compare(
     raise typer.Exit(1 if failed else 0)
 
 
-def _find(run: Path, other: Path | None, bars: Path | None, margin: float, quiet: bool) -> Findings:
+def findings_of(run: Path, other: Path | None, bars: Path | None, margin: float, quiet: bool) -> Findings:
+    """Everything that can be found about a run against another, or against its simulation. Raises InputError."""
     import tempfile
 
     from core.runs import Run

@@ -230,6 +230,8 @@ def serve(host: Host, broker: Broker, rows: tuple[Outgoing, ...], now: int) -> N
             steps = (ReconcileStep.STARTED, ReconcileStep.FINISHED)
             queue += host.handle(*(incoming(EventKind.RECONCILE, now, code=step) for step in steps))
             queue += host.handle(Incoming(EventKind.LANE_OK, now, now, {"code": int(row.lane)}, answers=row.number))
+        elif row.kind is CommandKind.PROBE:
+            queue += host.handle(Incoming(EventKind.PROBE_OK, now, now, {"code": int(row.lane)}, answers=row.number))
         elif row.kind is CommandKind.QUERY:
             queue += host.handle(*_queried(broker, row, now))
         else:

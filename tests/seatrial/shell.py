@@ -18,10 +18,14 @@ COMMANDS = (
     "calibrate",
     "screen",
     "check-strategy",
+    "sweep",
     "synth",
     "doctor",
+    "status",
+    "mode",
+    "flatten",
 )
-GROUPS = ("db",)
+GROUPS = ("breaker", "db")
 THREE_DAYS = ("--set", "data.end=2025-11-12")
 HEAVY = {"numpy", "pandas", "numba", "pyarrow", "scipy", "pydantic", "vectorbt", "alpaca", "exchange_calendars"}
 

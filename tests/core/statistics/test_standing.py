@@ -6,8 +6,16 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from sim.sharpe import deflated_sharpe, expected_best, probabilistic_sharpe, sharpe
+from core.statistics.standing import (
+    deflated_sharpe,
+    expected_best,
+    moments,
+    probabilistic_sharpe,
+    sharpe,
+    track_record_needed,
+)
 
 
 def test_the_example_of_the_paper() -> None:
@@ -44,3 +52,17 @@ def test_what_never_varies_has_no_ratio() -> None:
 def test_one_period_has_no_ratio() -> None:
     assert np.isnan(sharpe(np.array([[0.01, 0.02]]))).all()
     assert np.isnan(deflated_sharpe(np.array([[0.01, 0.02]]))).all()
+
+
+def test_moments_are_those_of_scipy() -> None:
+    values = np.random.default_rng(2).standard_t(5, 400)
+    assert moments(values) == pytest.approx((stats.skew(values), stats.kurtosis(values, fisher=False)))
+    assert np.isnan(moments(np.ones(5))).all()
+
+
+def test_a_record_as_long_as_needed_gives_just_the_confidence() -> None:
+    ratio, skew, kurtosis = 0.12, -0.4, 4.2
+    needed = track_record_needed(ratio, 0.02, skew, kurtosis)
+    error = np.sqrt((1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2) / (needed - 1))
+    assert stats.norm.cdf((ratio - 0.02) / error) == pytest.approx(0.95)
+    assert track_record_needed(0.01, 0.02, skew, kurtosis) == math.inf

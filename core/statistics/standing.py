@@ -64,3 +64,23 @@ def probabilistic_sharpe(ratio: Floats, against: float, periods: int, skew: Floa
     score = (ratio - against) * math.sqrt(max(periods - 1, 0)) / error
     cumulative = NormalDist().cdf
     return np.array([cumulative(z) if math.isfinite(z) else math.nan for z in score])
+
+
+def moments(results: Floats) -> tuple[float, float]:
+    """Skew and kurtosis (3 for a normal distribution) of float64 (n,) results; NaN where nothing varies."""
+    spread = float(results.std())
+    if not spread > 0.0:
+        return math.nan, math.nan
+    scaled = (results - results.mean()) / spread
+    return float((scaled**3).mean()), float((scaled**4).mean())
+
+
+def track_record_needed(ratio: float, against: float, skew: float, kurtosis: float, confidence: float = 0.95) -> float:
+    """Periods from which on this ratio would be above `against` with this confidence; infinite where it is not above.
+
+    1 + (1 - skew SR + (kurtosis - 1)/4 SR²) (z / (SR - SR*))², the second source at the head.
+    """
+    if not ratio > against:
+        return math.inf
+    z = NormalDist().inv_cdf(confidence)
+    return 1.0 + (1.0 - skew * ratio + (kurtosis - 1.0) / 4.0 * ratio**2) * (z / (ratio - against)) ** 2
