@@ -42,7 +42,7 @@ def cluster(address: str) -> Iterator[Executor]:
         remedy = "Install it with pip install 'seatrial[cluster]'."
         raise InputError("--cluster", "dask is not installed", remedy) from None
     try:
-        client: Any = Client(address, timeout=CONNECT, set_as_default=False)  # type: ignore[no-untyped-call]
+        client: Any = Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, ValueError) as error:
         problem = f"no cluster answers ({type(error).__name__})"
         raise InputError(f"--cluster {address}", problem, "Give a scheduler's address: tcp://HOST:8786.") from None
