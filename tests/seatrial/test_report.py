@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import shutil
 from datetime import date
@@ -12,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from seatrial import cli
+from seatrial.commands.report import BROWSERS
 from tests.sim.recorded import as_recorded, run_scenario
 
 DAYS = {"data.end": date(2025, 11, 12)}
@@ -82,19 +82,20 @@ def test_without_its_data_nothing_after_a_fill_is_measured(invoke, place, tmp_pa
     assert all(row[1] is None for row in markouts["rows"] if row[0].startswith("Markout"))
 
 
-def test_without_weasyprint_pdf_names_its_remedy(invoke, monkeypatch, tmp_path):
-    real = builtins.__import__
-
-    def refuse(name, *rest, **more):
-        if name == "weasyprint":
-            raise ImportError("No module named 'weasyprint'")
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+def test_without_a_browser_pdf_names_its_remedy(invoke, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit) as left:
         cli.main(["report", "base", "--pdf", "--out", str(tmp_path / "none")])
     assert left.value.code == 2
+    assert "Install Chromium" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="no Chromium")
+def test_pdf_is_printed_beside_the_page(invoke, tmp_path):
+    done = invoke("report", "base", "--pdf", "--out", str(tmp_path))
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "weekly-2025-W46.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_a_run_that_is_none_is_refused(invoke, capsys):
