@@ -19,9 +19,7 @@ from core.kernel.trades import fit_legs
 from core.kernel.types import Event, State
 
 UNANSWERED = 2  # action of the note
-DIFFERS = (
-    2  # of a symbol's `unreconciled`: compared, and not the same. 1 is doubt: something was heard that does not fit
-)
+DIFFERS = 2  # of a symbol's `unreconciled`: compared, and not the same; 1 is doubt, until the next comparison
 
 
 @kernel

@@ -89,5 +89,5 @@ def _logistic(design: Floats, y: Floats, group: Int64s) -> tuple[Floats, Floats]
             break
     scores = np.zeros((int(group.max()) + 1, design.shape[1]))
     np.add.at(scores, group, design * (y - mean)[:, None])
-    bread, clusters = np.linalg.inv(information), len(scores)
-    return beta, bread @ (scores.T @ scores) @ bread * clusters / (clusters - 1)
+    bread, clusters = np.asarray(np.linalg.inv(information)), len(scores)
+    return beta, np.asarray(bread @ (scores.T @ scores) @ bread * clusters / (clusters - 1), np.float64)

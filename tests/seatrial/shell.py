@@ -11,7 +11,6 @@ START = [sys.executable, "-c", "from seatrial.cli import main; main()"]
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "run",
-    "sweep",
     "scenarios",
     "serve",
     "replay",
@@ -19,6 +18,7 @@ COMMANDS = (
     "calibrate",
     "screen",
     "check-strategy",
+    "sweep",
     "synth",
     "doctor",
     "status",

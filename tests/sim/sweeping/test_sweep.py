@@ -43,8 +43,10 @@ def swept(short, tmp_path_factory):
 
 
 def verdicts(folder) -> list[dict]:
+    """The rows of SEEDS, which a longer sweep may have done twice."""
     rows = [row for part in (folder / "parts").iterdir() for row in read_part(part).to_pylist()]
-    return sorted(rows, key=lambda row: row["seed"])
+    once = {row["seed"]: row for row in rows if row["seed"] in SEEDS}
+    return [once[seed] for seed in sorted(once)]
 
 
 def test_every_seed_has_a_row(swept):
@@ -119,7 +121,8 @@ def test_a_failing_seed_becomes_the_smallest_scenario(short, tmp_path, monkeypat
 def test_a_scenario_that_was_written_runs(short, tmp_path):
     path = write_scenario(short, Failing(3, "unfinished", "unknown_order"), (), tmp_path)
     outcome = scenario.run(load_settings(path), tmp_path / "run")
-    assert [e["text"] for e in outcome.run["expectations"]] == ["unfinished equal to 0"]
+    (liveness,) = outcome.run["expectations"]
+    assert liveness["text"].startswith("unfinished equal to 0")
     assert outcome.passed
 
 
@@ -179,6 +182,5 @@ def test_a_cluster_finds_the_same(swept, short, tmp_path, monkeypatch):
         findings = sweep(short, SEEDS, tmp_path, partial(cluster, local.scheduler_address))
     assert findings.seeds == len(SEEDS)
     assert verdicts(tmp_path) == verdicts(folder)
-    assert {part.name for part in (tmp_path / "parts").iterdir()} <= {
-        part.name for part in (folder / "parts").iterdir()
-    }
+    mine, theirs = ({part.name for part in (place / "parts").iterdir()} for place in (tmp_path, folder))
+    assert mine <= theirs
