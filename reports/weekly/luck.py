@@ -15,10 +15,10 @@ from core.statistics.series import SESSIONS_A_YEAR
 from core.statistics.standing import expected_best, moments, probabilistic_sharpe, sharpe, track_record_needed
 from reports import formats
 from reports.charts import Bar, Canvas, draw_bars
-from reports.columns import Bools, Floats
+from reports.columns import Bools, Codes, Floats
 from reports.page import HALF, Figure, Table, columns, figure
 from reports.sections.calibration import outcomes
-from reports.statistics import Calibration, calibrate
+from reports.statistics import Calibration, calibrate, local_days
 from reports.weekly.choice import Chosen
 from reports.weekly.parts import Pair, Part, Section, missing
 from reports.weekly.summary import BREACHED, NEAR, WITHIN, Word
@@ -29,8 +29,8 @@ LEAST_SESSIONS = 20
 
 def calibration_tests(chosen: Chosen) -> tuple[list[Part], Word]:
     """The scores of every outcome of the line up to the week's end, and the word for them."""
-    p, hit = _outcomes(chosen)
-    scores, line = calibrate(p, hit), recalibration(p, hit)
+    p, hit, days = _outcomes(chosen)
+    scores, line = calibrate(p, hit), recalibration(p, hit, days)
     rows = [("All runs up to this week", scores.n, scores.mean_p, scores.base_rate, scores.brier, scores.skill)]
     titles = columns("Outcomes of", "n|count", "Forecast|percent", "Reached|percent", "Brier|fine", "Skill|fine")
     table = Table(
@@ -42,17 +42,19 @@ def calibration_tests(chosen: Chosen) -> tuple[list[Part], Word]:
     return [table, _recalibrated(line)], _word(scores, line)
 
 
-def _outcomes(chosen: Chosen) -> tuple[Floats, Bools]:
-    """Probabilities and whether the target came first, of every signal whose barrier is known by the week's end."""
+def _outcomes(chosen: Chosen) -> tuple[Floats, Bools, Codes]:
+    """Probability, whether the target came first, and day of every signal whose barrier is known by the week's end."""
     end = chosen.week.span[1]
     p: list[Floats] = []
     hits: list[Bools] = []
+    days: list[Codes] = []
     for facts in chosen.line:
         known, hit = outcomes(facts)
         rows = known & (facts.decisions.time < end)
         p.append(facts.decisions.p[rows])
         hits.append(hit[rows])
-    return np.concatenate(p), np.concatenate(hits)
+        days.append(local_days(facts.decisions.time[rows]))
+    return np.concatenate(p), np.concatenate(hits), np.concatenate(days)
 
 
 def _word(scores: Calibration, line: Recalibration | NotMeasured) -> Word:
@@ -78,7 +80,9 @@ def _recalibrated(line: Recalibration | NotMeasured) -> Table:
             ("Spiegelhalter’s z", formats.factor(line.z), f"p = {formats.factor(line.p, 3)}"),
         ]
     empty = f"Not measured: {line}." if isinstance(line, NotMeasured) else ""
-    note = "Logit of the outcome on the logit of p (Cox, 1958). Signals of one day are not independent."
+    note = (
+        "Logit of the outcome on the logit of p (Cox, 1958); its interval by days, whose signals are not independent."
+    )
     return Table(
         columns("Recalibration", "Value|range", "95 %|range"), rows, "Slope and test of calibration", empty, note
     )

@@ -45,6 +45,10 @@ def execution(facts: WeekFacts, intents: Sequence[Intent], prices: Prices | None
         return Section(10, "execution", "Execution quality", CAVEAT, [missing("nothing was filled in this week.")])
     found, costs = execution_section(facts), costs_of(intents, prices)
     parts: list[Part] = [Tiles(found.tiles), Pair(_shortfall(costs), _outcomes(intents))]
+    if prices is not None and not prices.quoted:
+        parts.append(
+            Note("The data have none: a mid is the price of the bar’s path, a spread that of the profile.", "Quotes")
+        )
     if found.histograms:
         parts.append(Triple(found.histograms))
     if found.constant:

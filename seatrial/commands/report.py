@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reports.week import Report
     from reports.weekly.choice import Chosen
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 EXAMPLES = examples(
     "seatrial report runs/breakout-4w-001                     its latest week",
     "seatrial report runs/paper-w46 runs/paper-w45 --week 2026-W46",
@@ -43,7 +44,7 @@ def report(
     compare: Annotated[
         bool, typer.Option("--compare", help="First compare the run with its simulation, as `seatrial compare` does.")
     ] = False,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Also write the page as PDF; needs seatrial[pdf].")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also print the page as PDF; needs Chromium or Chrome.")] = False,
     as_json: Json = False,
 ) -> None:
     """Say whether the limits held in a week, how close they came, and what the guards did.
@@ -56,13 +57,13 @@ def report(
     from reports.weekly.choice import choose
     from reports.weekly.weeks import week_named
 
-    maker = _pdf_maker() if pdf else None
+    browser = _printer() if pdf else None
     chosen = choose(runs, None if week is None else week_named(week))
     if compare:
         _compare(chosen, bars, as_json)
     found, page, document = _write(chosen, _prices(chosen, bars), trials, out or runs[0])
-    if maker is not None:
-        maker(filename=str(page)).write_pdf(page.with_suffix(".pdf"))
+    if browser is not None:
+        _print(browser, page)
     if as_json:
         import json
 
@@ -109,14 +110,33 @@ def _prices(chosen: Chosen, bars: Path | None) -> Prices | None:
         return None
 
 
-def _pdf_maker() -> Any:
-    """The optional library that lays pages out. Raises InputError where it is not installed."""
-    try:
-        from weasyprint import HTML
-    except (ImportError, OSError) as error:
-        remedy = "Install it with `pip install 'seatrial[pdf]'`, or print the page from a browser."
-        raise InputError("--pdf", f"WeasyPrint cannot be loaded ({error})", remedy) from None
-    return HTML
+def _printer() -> str:
+    """The browser that prints pages. Raises InputError where there is none."""
+    import shutil
+
+    found = next((place for name in BROWSERS if (place := shutil.which(name))), None)
+    if found is None:
+        problem = f"needs a browser to print with, and none of {', '.join(BROWSERS)} is installed"
+        raise InputError("--pdf", problem, "Install Chromium, or print the page from your own browser.")
+    return found
+
+
+def _print(browser: str, page: Path) -> Path:
+    """Print a page beside itself; returns the PDF's path."""
+    import os
+    import subprocess
+    import tempfile
+
+    pdf = page.with_suffix(".pdf")
+    with tempfile.TemporaryDirectory(prefix="seatrial-") as profile:
+        flags = ["--headless", "--disable-gpu", "--no-pdf-header-footer", f"--user-data-dir={profile}"]
+        flags += ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        words = [browser, *flags, f"--print-to-pdf={pdf.resolve()}", page.resolve().as_uri()]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode or not pdf.exists():
+        told = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise InputError("--pdf", f"{browser} did not print the page ({told})", "Print the page from your own browser.")
+    return pdf
 
 
 def _lines(found: Report, page: Path, document: Path) -> list[str]:
