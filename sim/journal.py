@@ -104,13 +104,20 @@ class _Orders:
         return index
 
     def take_final(self, names: Names) -> pa.RecordBatch | None:
-        """Rows of `orders` for those that are final now."""
-        numbers = [part["engine"]["id"] for part in self._waiting]
-        if all(number.min() >= self._floor for number in numbers):
-            return None
-        rows, final = _joined(self._waiting), np.concatenate(numbers) < self._floor
-        self._waiting = [] if final.all() else [rows_at(rows, np.flatnonzero(~final))]
-        return self._batch(rows_at(rows, np.flatnonzero(final)), names)
+        """Rows of `orders` for those that are final now. What one old order holds back is looked at, never moved."""
+        ready: list[Records] = []
+        waiting: list[Records] = []
+        for part in self._waiting:
+            final = part["engine"]["id"] < self._floor
+            if final.all():
+                ready.append(part)
+            elif not final.any():
+                waiting.append(part)
+            else:
+                ready.append(rows_at(part, np.flatnonzero(final)))
+                waiting.append(rows_at(part, np.flatnonzero(~final)))
+        self._waiting = waiting
+        return self._batch(_joined(ready), names) if ready else None
 
     def take_rest(self, last: Records, names: Names) -> pa.RecordBatch:
         """Rows of `orders` for all that wait and for those still in the engine's table, which `last` has."""

@@ -232,10 +232,12 @@ class DailySigma:
     def add(self, bars: Bars) -> None:
         """Remember a session's last closes."""
         last = np.full(self._symbols, np.nan)
-        for s in range(self._symbols):
-            known = np.flatnonzero(~np.isnan(bars.close[:, s]))
-            if len(known):
-                last[s] = bars.close[known[-1], s]
+        open_ = np.arange(self._symbols)
+        for closes in bars.close[::-1]:
+            last[open_] = closes[open_]
+            open_ = open_[np.isnan(last[open_])]
+            if not len(open_):
+                break
         self._closes = [*self._closes[-SIGMA_DAYS:], last]
 
     def restate(self, ratios: np.ndarray) -> None:
@@ -310,13 +312,11 @@ def event_rows(rows: list[dict[str, int]]) -> np.ndarray:
     """EVENT records from rows of field values; `time` is both when it happens and when it is seen."""
     events = np.zeros(len(rows), EVENT)
     events["symbol"] = -1
-    for i, row in enumerate(rows):
-        for name, value in row.items():
-            if name == "time":
-                for field in ("t_market", "t_received", "t_visible"):
-                    events[i][field] = value
-            else:
-                events[i][name] = value
+    for name in {name for row in rows for name in row}:
+        places = [i for i, row in enumerate(rows) if name in row]
+        values = [rows[i][name] for i in places]
+        for field in ("t_market", "t_received", "t_visible") if name == "time" else (name,):
+            events[field][places] = values
     return events
 
 

@@ -111,26 +111,29 @@ def busy_seconds() -> float | None:
     return None
 
 
+def launched(command: list[str]) -> list[str]:
+    """The lines that a command prints and, last, what it used, whatever this process holds itself: see launch.py."""
+    launcher = [sys.executable, "-S", str(HERE / "launch.py"), *command]
+    return subprocess.run(launcher, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+
+
 def run_once(engine: Engine, folder: Path, size: str, turn: int) -> Run:
     """Run one engine in a fresh process; its own words on failure."""
     checked = probe()
     busy, begin = busy_seconds(), time.perf_counter()
-    child = subprocess.Popen(engine.command(folder, size), stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    lines = child.stdout.read().splitlines()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
+    *lines, used = launched(engine.command(folder, size))
     wall, after = time.perf_counter() - begin, busy_seconds()
-    if child.returncode:
+    usage = json.loads(used)
+    if usage["code"]:
         raise SystemExit(f"{engine.name} failed: {' '.join(engine.command(folder, size))}")
-    cpu = usage.ru_utime + usage.ru_stime
+    cpu = usage["cpu_s"]
     return Run(
         engine=engine.name,
         round=turn,
         answer=json.loads(lines[-1]),
         wall_s=wall,
         cpu_s=cpu,
-        peak_mib=usage.ru_maxrss / 1024,
+        peak_mib=usage["peak_mib"],
         probe_s=checked,
         others=None if busy is None or after is None else max(0.0, (after - busy - cpu) / wall),
     )
