@@ -7,8 +7,8 @@ z               Spiegelhalter's: the Brier score against its own expectation if 
                 ("Probabilistic prediction in patient management", Statistics in Medicine 5, 1986)
 
 Signals of one day share its market and their horizons overlap: n of them are not n experiments. So the errors of the
-line are clustered by day (the sandwich of Liang and Zeger, "Longitudinal data analysis using generalized linear models",
-Biometrika 73, 1986), with the correction d / (d - 1) for d days. Only z takes outcomes as independent, and rejects
+line are clustered by day (the sandwich of Liang and Zeger, "Longitudinal data analysis using generalized linear
+models", Biometrika 73, 1986), with the correction d / (d - 1) for d days. Only z takes outcomes as independent, and rejects
 rather too often.
 """
 
