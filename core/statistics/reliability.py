@@ -8,8 +8,8 @@ z               Spiegelhalter's: the Brier score against its own expectation if 
 
 Signals of one day share its market and their horizons overlap: n of them are not n experiments. So the errors of the
 line are clustered by day (the sandwich of Liang and Zeger, "Longitudinal data analysis using generalized linear
-models", Biometrika 73, 1986), with the correction d / (d - 1) for d days. Only z takes outcomes as independent, and rejects
-rather too often.
+models", Biometrika 73, 1986), with the correction d / (d - 1) for d days. Only z takes outcomes as independent, and
+rejects rather too often.
 """
 
 from __future__ import annotations
