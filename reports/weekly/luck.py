@@ -80,9 +80,7 @@ def _recalibrated(line: Recalibration | NotMeasured) -> Table:
             ("Spiegelhalter’s z", formats.factor(line.z), f"p = {formats.factor(line.p, 3)}"),
         ]
     empty = f"Not measured: {line}." if isinstance(line, NotMeasured) else ""
-    note = (
-        "Logit of the outcome on the logit of p (Cox, 1958); its interval by days, whose signals are not independent."
-    )
+    note = "Logit of the outcome on the logit of p (Cox, 1958); interval by days, whose signals are not independent."
     return Table(
         columns("Recalibration", "Value|range", "95 %|range"), rows, "Slope and test of calibration", empty, note
     )
