@@ -47,10 +47,11 @@ def report(
     pdf: Annotated[bool, typer.Option("--pdf", help="Also print the page as PDF; needs Chromium or Chrome.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say whether the limits held in a week, how close they came, and what the guards did.
+    """Write the weekly risk envelope of a run.
 
-    Twenty-one sections from limits to changes, for simulation, rehearsal and paper alike; what a run did not record is
-    named as not measured. A page, and beside it the same as JSON.
+    Whether the limits held, how close they came, and what the guards did: twenty-one sections from limits to changes,
+    for simulation, rehearsal and paper alike. What a run did not record is named as not measured. A page, and beside
+    it the same as JSON.
 
     Exit code: 0 nothing was breached, 1 something was, 2 a run cannot be used.
     """

@@ -15,6 +15,7 @@ COMMANDS = (
     "serve",
     "replay",
     "compare",
+    "report",
     "calibrate",
     "screen",
     "check-strategy",
