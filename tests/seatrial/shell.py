@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 START = [sys.executable, "-c", "from seatrial.cli import main; main()"]
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
@@ -51,3 +53,12 @@ def seatrial(*words, cwd, **environment):
     """Run the command line in a process of its own."""
     variables = os.environ | {"PYTHONPATH": str(ROOT)} | environment
     return subprocess.run([*START, *words], cwd=cwd, env=variables, capture_output=True, text=True, timeout=280)
+
+
+def code_of(*words: str) -> int:
+    """The exit code of a command in this process."""
+    from seatrial import cli
+
+    with pytest.raises(SystemExit) as left:
+        cli.main(words)
+    return int(left.value.code or 0)

@@ -9,14 +9,8 @@ import pytest
 
 from live.clock import VirtualClock
 from live.store.database import open_engine
-from seatrial import cli
 from tests.live.story import OPENING, database, open_host, opening
-
-
-def seatrial(*words: str) -> int:
-    with pytest.raises(SystemExit) as left:
-        cli.main(words)
-    return int(left.value.code or 0)
+from tests.seatrial.shell import code_of
 
 
 @pytest.fixture
@@ -25,9 +19,9 @@ def url(tmp_path: Path) -> str:
 
 
 def test_upgrade_says_what_it_did_and_does_it_once(url: str, capsys: pytest.CaptureFixture[str]):
-    assert seatrial("db", "upgrade", "--database-url", url) == 0
+    assert code_of("db", "upgrade", "--database-url", url) == 0
     assert "revision none → 0002" in capsys.readouterr().out
-    assert seatrial("db", "upgrade", "--database-url", url, "--json") == 0
+    assert code_of("db", "upgrade", "--database-url", url, "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"database": url, "before": "0002", "after": "0002"}
 
 
@@ -35,22 +29,22 @@ def test_check_follows_every_journal(url: str, capsys: pytest.CaptureFixture[str
     host = open_host(url, VirtualClock(OPENING))
     host.handle(*opening(OPENING))
     host.close()
-    assert seatrial("db", "check", "--replay", "--database-url", url, "--json") == 0
+    assert code_of("db", "check", "--replay", "--database-url", url, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found == {"ok": True, "differences": [], "runs": [{"run": "story", "events": 3, "replayed": True}]}
     with database(url) as connection:
         connection.exec_driver_sql("UPDATE journal SET source = 'x' WHERE seq = 2")
-    assert seatrial("db", "check", "--database-url", url) == 2
+    assert code_of("db", "check", "--database-url", url) == 2
     assert "row 2: was changed" in capsys.readouterr().err
 
 
 def test_check_sees_tables_that_are_not_ours(url: str, capsys: pytest.CaptureFixture[str]):
-    seatrial("db", "upgrade", "--database-url", url)
+    code_of("db", "upgrade", "--database-url", url)
     engine = open_engine(url)
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE guests (name TEXT)")
     engine.dispose()
-    assert seatrial("db", "check", "--database-url", url) == 1
+    assert code_of("db", "check", "--database-url", url) == 1
     assert "guests" in capsys.readouterr().out
 
 
@@ -69,7 +63,7 @@ def test_what_cannot_be_used_is_said_in_one_line(
     capsys: pytest.CaptureFixture[str],
 ):
     monkeypatch.chdir(tmp_path)
-    assert seatrial(*words) == 2
+    assert code_of(*words) == 2
     told = capsys.readouterr().err
     assert problem in told
     assert len(told.splitlines()) == 1

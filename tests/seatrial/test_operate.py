@@ -12,17 +12,11 @@ from core.kernel.kinds import Breaker, EventKind, Lane, LaneFailure, Mode
 from core.kernel.units import MINUTE, SECOND
 from live.clock import VirtualClock
 from live.host import Host
-from seatrial import cli
 from tests.live.story import OPENING, SYMBOLS, Broker, incoming, minutes, open_host, opening, serve, signal
+from tests.seatrial.shell import code_of
 
 NOW = OPENING + MINUTE + SECOND
 Captured = pytest.CaptureFixture[str]
-
-
-def seatrial(*words: str) -> int:
-    with pytest.raises(SystemExit) as left:
-        cli.main(words)
-    return int(left.value.code or 0)
 
 
 @pytest.fixture
@@ -45,14 +39,14 @@ def host(url: str, tmp_path: Path) -> Iterator[Host]:
 
 
 def test_the_status_for_people_and_for_programs(host: Host, url: str, capsys: Captured):
-    assert seatrial("status", "--database-url", url) == 0
+    assert code_of("status", "--database-url", url) == 0
     page = capsys.readouterr().out
     assert "story (rehearsal)" in page
     assert all(len(line) <= 80 for line in page.splitlines())
     shares = int(host.state["symbols"][0, 0]["qty"]) // 10**6
     assert shares > 0
     assert f"AAA{shares:>22,}" in page
-    assert seatrial("status", "--database-url", url, "--json") == 0
+    assert code_of("status", "--database-url", url, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["mode"], found["unanswered_requests"]) == ("normal", 0)
     assert found["positions"][0] | {"cost": "", "mark": "", "value": ""} == {
@@ -66,14 +60,14 @@ def test_the_status_for_people_and_for_programs(host: Host, url: str, capsys: Ca
 
 def test_a_halt_is_asked_for_and_taken_up_once(host: Host, url: str, capsys: Captured):
     words = ("--reason", "prices look odd", "--actor", "ada", "--database-url", url)
-    assert seatrial("mode", "halt", *words, "--json") == 0
+    assert code_of("mode", "halt", *words, "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"run": "story", "act": "halt", "actor": "ada", "requests": [1]}
     assert host.books.run("mode") != Mode.HALTED, "a command line does not touch the engine"
     host.poll_operators()
     assert host.books.run("mode") == Mode.HALTED
-    assert seatrial("status", "--database-url", url) == 1
+    assert code_of("status", "--database-url", url) == 1
     assert "halted" in capsys.readouterr().out
-    assert seatrial("mode", "resume", *words) == 0
+    assert code_of("mode", "resume", *words) == 0
     host.poll_operators()
     assert host.books.run("mode") != Mode.HALTED
 
@@ -94,18 +88,18 @@ def test_a_breaker_is_reset_when_its_route_answers_again(host: Host, url: str, t
         host.handle(incoming(EventKind.LANE_FAILED, NOW, code=Lane.CANCEL, code2=LaneFailure.TIMEOUT))
     assert lane() == Breaker.OPEN
     words = ("breaker", "reset", "cancel", "--reason", "all clear", "--database-url", url)
-    assert seatrial(*words) == 0
+    assert code_of(*words) == 0
     host.poll_operators()
     assert lane() == Breaker.OPEN, "nothing has shown yet that the route works"
     trade_on(host, tmp_path / "broker", 6, 30)
     assert lane() == Breaker.READY
-    assert seatrial(*words) == 0
+    assert code_of(*words) == 0
     host.poll_operators()
     assert lane() == Breaker.HALF_OPEN
 
 
 def test_positions_are_closed_on_request(host: Host, url: str, tmp_path: Path):
-    assert seatrial("flatten", "AAA", "--reason", "takeover rumour", "--database-url", url) == 0
+    assert code_of("flatten", "AAA", "--reason", "takeover rumour", "--database-url", url) == 0
     broker, now = Broker(tmp_path / "broker"), NOW + 5 * MINUTE
     serve(host, broker, host.poll_operators(), now)
     trade_on(host, tmp_path / "broker", 6, 9)
@@ -123,7 +117,7 @@ def test_positions_are_closed_on_request(host: Host, url: str, tmp_path: Path):
 def test_what_makes_no_sense_is_refused_in_one_line(
     host: Host, url: str, words: tuple[str, ...], problem: str, capsys: Captured
 ):
-    assert seatrial(*words, "--database-url", url) == 2
+    assert code_of(*words, "--database-url", url) == 2
     told = capsys.readouterr().err
     assert problem in told
     assert len(told.splitlines()) == 1
@@ -131,7 +125,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(
 
 
 def test_nothing_is_asked_for_when_one_symbol_of_several_is_unknown(host: Host, url: str, capsys: Captured):
-    assert seatrial("flatten", *SYMBOLS, "ZZZ", "--reason", "r", "--database-url", url) == 2
+    assert code_of("flatten", *SYMBOLS, "ZZZ", "--reason", "r", "--database-url", url) == 2
     seen = host.books.seen()
     host.poll_operators()
     assert host.books.seen() == seen
@@ -139,5 +133,5 @@ def test_nothing_is_asked_for_when_one_symbol_of_several_is_unknown(host: Host, 
 
 def test_a_database_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured):
     monkeypatch.chdir(tmp_path)
-    assert seatrial("status") == 2
+    assert code_of("status") == 2
     assert "seatrial.db: does not exist" in capsys.readouterr().err

@@ -106,3 +106,19 @@ def _whole(request: pytest.FixtureRequest) -> Iterator[None]:
         caller.call("DELETE", "/sim/faults")
         caller.call("DELETE", "/v2/positions?cancel_orders=true")
         caller.advance(bars=1)
+
+
+@pytest.fixture(scope="module")
+def shared(make: Make) -> Caller:
+    """A server of a test file's own, without delays, half an hour after the open."""
+    started = make(QUIET)
+    started.advance("2025-11-10T15:00:00Z")
+    return started
+
+
+@pytest.fixture
+def caller(shared: Caller) -> Iterator[Caller]:
+    """That server, which a test leaves without faults and orders."""
+    yield shared
+    shared.call("DELETE", "/sim/faults")
+    shared.call("DELETE", "/v2/orders")

@@ -9,21 +9,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from tests.sim.alpaca.conftest import QUIET, Caller, Make
+from tests.sim.alpaca.conftest import Caller
 from tests.sim.alpaca.test_sockets import data, read
-
-
-@pytest.fixture(scope="module")
-def shared(make: Make) -> Caller:
-    started = make(QUIET)
-    started.advance("2025-11-10T15:00:00Z")
-    return started
-
-
-@pytest.fixture
-def caller(shared: Caller):
-    yield shared
-    shared.call("DELETE", "/sim/faults")
 
 
 def bars_under(caller: Caller, kind: str, minutes: int = 2, **parameters: float) -> list[tuple[str, dict]]:

@@ -12,24 +12,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from sim.alpaca.faults.kinds import KINDS
-from tests.sim.alpaca.conftest import QUIET, Caller, Make
+from tests.sim.alpaca.conftest import Caller, Make
 from tests.sim.alpaca.test_sockets import events, stream, wait_for
 
 REST = {"method": "POST", "path": "/v2/orders"}
-
-
-@pytest.fixture(scope="module")
-def shared(make: Make) -> Caller:
-    started = make(QUIET)
-    started.advance("2025-11-10T15:00:00Z")
-    return started
-
-
-@pytest.fixture
-def caller(shared: Caller):
-    yield shared
-    shared.call("DELETE", "/sim/faults")
-    shared.call("DELETE", "/v2/orders")
 
 
 def sent(caller: Caller, name: str) -> bool:
