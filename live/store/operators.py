@@ -15,6 +15,7 @@ from core.errors import InputError
 from core.kernel.kinds import Lane, OperatorAct
 from live.store.models import OperatorRequest
 
+LONGEST_NAME = 64  # characters of an actor, as the column has them
 _NEEDS_SYMBOL = (OperatorAct.ADOPT_POSITION,)
 
 
@@ -35,6 +36,8 @@ def submit(connection: Connection, run: int, symbols: tuple[str, ...], request: 
     for key in ("actor", "reason"):
         if not getattr(request, key).strip():
             raise InputError(f"--{key}", "is empty", "Say who acts, and why: both are kept for ever.")
+    if len(request.actor.strip()) > LONGEST_NAME:
+        raise InputError("--actor", f"is longer than {LONGEST_NAME} characters", "A name will do; the rest is reason.")
     if request.symbol is not None and request.symbol not in symbols:
         raise InputError("--symbol", f"{request.symbol} is not traded here", f"Choose from {', '.join(symbols)}.")
     if request.symbol is None and request.act in _NEEDS_SYMBOL:

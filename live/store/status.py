@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, func, select
 
 from core.errors import InputError
+from live.store import operators
 from live.store.models import Alert, BreakerRow, Equity, Journal, Mode, Order, Outbox, Position, RunRow, Writer
 
 TERMINAL = ("denied", "filled", "canceled", "expired", "rejected", "replaced")
@@ -38,7 +39,8 @@ class Status:
     """A run after its last commit. Amounts in micros, times in ns UTC; 0 or empty for what has not been yet.
 
     `writer` names the process that took the lock last, which may have ended. `lanes` has the breakers that have ever
-    left `closed`. `alerts` are (rule, cause, text) of those that are not over.
+    left `closed`. `unknown` are the orders whose fate nobody knows, `unknown_since` when the first of them was sent.
+    `waiting` are acts of people that no process has taken up yet. `alerts` are (rule, cause, text) of those not over.
     """
 
     run: str
@@ -55,6 +57,9 @@ class Status:
     holdings: tuple[Holding, ...]
     working: int
     unanswered: int
+    unknown: int
+    unknown_since: int
+    waiting: tuple[operators.Request, ...]
     alerts: tuple[tuple[str, str, str], ...]
 
 
@@ -71,6 +76,8 @@ def read(connection: Connection, name: str | None = None) -> Status:
     events, last = connection.execute(journal).one()
     mode = _newest(connection, Mode, number)
     equity = _newest(connection, Equity, number)
+    unknown = select(func.count(), func.coalesce(func.min(Order.submitted), 0))
+    doubtful = connection.execute(unknown.where(Order.run == number, Order.status == "unknown")).one()
     return Status(
         run=run["name"],
         kind=run["kind"],
@@ -86,6 +93,9 @@ def read(connection: Connection, name: str | None = None) -> Status:
         holdings=_holdings(connection, number),
         working=_count(connection, Order, Order.run == number, Order.status.not_in(TERMINAL)),
         unanswered=_count(connection, Outbox, Outbox.run == number, Outbox.answered.is_(None)),
+        unknown=doubtful[0],
+        unknown_since=doubtful[1],
+        waiting=tuple(operators.waiting(connection, number)),
         alerts=_alerts(connection, number),
     )
 

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core.errors import InputError
 from seatrial import console
 from seatrial.commands.db import DEFAULT, Url
 from seatrial.options import Json, examples
 
 if TYPE_CHECKING:
     from core.kernel.kinds import Lane, OperatorAct
+    from live.store.operators import Request
     from live.store.status import Status
 
 STATUS_EXAMPLES = examples("seatrial status", "seatrial status --json | jq .mode")
@@ -92,7 +94,10 @@ def status(database_url: Url = DEFAULT, run: RunName = None, as_json: Json = Fal
 
 def mode(
     act: Annotated[
-        Act, typer.Argument(help="halt: nothing opens any more; resume: end a halt; rearm: after a breach.")
+        Act,
+        typer.Argument(
+            case_sensitive=False, help="halt: nothing opens any more; resume: end a halt; rearm: after a breach."
+        ),
     ],
     reason: Reason,
     actor: Actor = None,
@@ -112,7 +117,7 @@ def mode(
 
 @breaker_app.command("reset", epilog=BREAKER_EXAMPLES)
 def reset(
-    lane: Annotated[Route, typer.Argument(help="Which route.")],
+    lane: Annotated[Route, typer.Argument(case_sensitive=False, help="Which route.")],
     reason: Reason,
     actor: Actor = None,
     database_url: Url = DEFAULT,
@@ -166,13 +171,13 @@ def _submit(asked: _Asked, act: OperatorAct, symbols: Sequence[str] | None = Non
 
     engine = open_engine(asked.database_url, create=False)
     migrate.check(engine)
-    who = getpass.getuser() if asked.actor is None else asked.actor
+    who = _login() if asked.actor is None else asked.actor
     with writing(engine) as connection:
         name = store_status.read(connection, asked.run).run
         known = runs.find(connection, name)
         assert known is not None, "its status has just been read"
         number, spec = known
-        places: Sequence[str | None] = symbols or [None]
+        places: Sequence[str | None] = list(dict.fromkeys(map(str.upper, symbols or ()))) or [None]
         wanted = [operators.Request(act, who, asked.reason, symbol, lane) for symbol in places]
         now = SystemClock().now()
         numbers = [operators.submit(connection, number, spec.symbols, request, now) for request in wanted]
@@ -182,7 +187,15 @@ def _submit(asked: _Asked, act: OperatorAct, symbols: Sequence[str] | None = Non
     else:
         requests = ", ".join(map(str, numbers))
         console.show(f"{name}: asked for {act.name.lower()}, as {who} (request {requests})")
-        console.say("The process that trades takes it up; `seatrial status` shows what came of it.")
+        console.say("It waits for the process that trades; `seatrial status` shows whether it was taken up.")
+
+
+def _login() -> str:
+    """Who is at the keyboard. Raises InputError where the system has no name for them, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise InputError("--actor", "is missing, and your login has no name", "Say who acts: --actor NAME.") from None
 
 
 def _document(found: Status) -> dict[str, Any]:
@@ -208,6 +221,12 @@ def _document(found: Status) -> dict[str, Any]:
         ],
         "working_orders": found.working,
         "unanswered_requests": found.unanswered,
+        "unknown_orders": found.unknown,
+        "unknown_since": _moment(found.unknown_since),
+        "waiting_acts": [
+            {"request": w.number, "act": w.act.name.lower(), "symbol": w.symbol, "actor": w.actor, "reason": w.reason}
+            for w in found.waiting
+        ],
         "alerts": [{"rule": rule, "cause": cause, "text": text} for rule, cause, text in found.alerts],
     }
 
@@ -228,6 +247,10 @@ def _page(found: Status) -> list[str]:
     lines += console.pairs(left, right)
     if found.conditions:
         lines.append(f"because    {', '.join(word.replace('_', ' ') for word in found.conditions)}")
+    if found.unknown:
+        lines.append(f"in doubt   {found.unknown} of the open orders, the oldest sent {_moment(found.unknown_since)}")
+    if found.waiting:
+        lines += [console.RULE, *map(_waiting, found.waiting)]
     if found.lanes:
         lines.append(console.RULE)
         lines += [f"breaker    {lane.name:<14}{lane.state:<10}since {_moment(lane.since)}" for lane in found.lanes]
@@ -240,6 +263,13 @@ def _page(found: Status) -> list[str]:
         lines += [console.RULE, *(f"alert      {rule}: {text}" for rule, _, text in found.alerts)]
     writer = f"{found.writer}, epoch {found.epoch}" if found.writer else "nobody yet"
     return [*lines, console.RULE, f"writer     {writer}"]
+
+
+def _waiting(request: Request) -> str:
+    """An act that has been asked for, and that no process has taken up."""
+    lane = "" if request.lane is None else request.lane.name
+    what = " ".join(filter(None, (request.act.name.lower(), lane.lower(), request.symbol)))
+    return f"waiting    {what.replace('_', ' ')}, asked for by {request.actor}"[: console.WIDTH]
 
 
 def _moment(time: int) -> str:

@@ -110,6 +110,7 @@ def test_positions_are_closed_on_request(host: Host, url: str, tmp_path: Path):
     ("words", "problem"),
     [
         (("mode", "halt", "--reason", " "), "--reason: is empty"),
+        (("mode", "halt", "--reason", "r", "--actor", "a" * 65), "--actor: is longer than 64 characters"),
         (("flatten", "ZZZ", "--reason", "r"), "--symbol: ZZZ is not traded here. Choose from AAA, BBB, CCC."),
         (("status", "--run", "other"), "run other: is not in the database"),
     ],
@@ -135,3 +136,40 @@ def test_a_database_that_is_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     assert code_of("status") == 2
     assert "seatrial.db: does not exist" in capsys.readouterr().err
+
+
+def test_an_act_that_nobody_has_taken_up_is_shown_as_waiting(host: Host, url: str, capsys: Captured):
+    words = ("--reason", "odd", "--actor", "ada", "--database-url", url)
+    assert seatrial("mode", "HALT", *words) == 0
+    assert seatrial("flatten", "aaa", "AAA", *words) == 0
+    capsys.readouterr()
+    seatrial("status", "--database-url", url)
+    page = capsys.readouterr().out
+    assert "waiting    halt, asked for by ada\nwaiting    flatten AAA, asked for by ada\n" in page
+    host.poll_operators()
+    seatrial("status", "--database-url", url)
+    assert "waiting" not in capsys.readouterr().out
+
+
+def test_an_order_in_doubt_is_shown_with_its_age(host: Host, url: str, capsys: Captured):
+    (submit,) = host.handle(signal(NOW + 3 * MINUTE, 1, 2))
+    fields = {"order": int(submit.command["order"]), "symbol": 1}
+    host.handle(incoming(EventKind.SUBMIT_AMBIGUOUS, NOW + 3 * MINUTE, **fields))
+    seatrial("status", "--database-url", url)
+    assert "in doubt   1 of the open orders, the oldest sent 20" in capsys.readouterr().out
+    seatrial("status", "--database-url", url, "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert (found["unknown_orders"], found["waiting_acts"]) == (1, [])
+    assert found["unknown_since"].endswith("Z")
+
+
+def test_a_login_without_a_name_is_asked_for_one(
+    host: Host, url: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+):
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert seatrial("mode", "halt", "--reason", "r", "--database-url", url) == 2
+    assert "--actor: is missing, and your login has no name" in capsys.readouterr().err
+    assert host.poll_operators() == ()
