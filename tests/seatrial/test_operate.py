@@ -140,14 +140,14 @@ def test_a_database_that_is_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_an_act_that_nobody_has_taken_up_is_shown_as_waiting(host: Host, url: str, capsys: Captured):
     words = ("--reason", "odd", "--actor", "ada", "--database-url", url)
-    assert seatrial("mode", "HALT", *words) == 0
-    assert seatrial("flatten", "aaa", "AAA", *words) == 0
+    assert code_of("mode", "HALT", *words) == 0
+    assert code_of("flatten", "aaa", "AAA", *words) == 0
     capsys.readouterr()
-    seatrial("status", "--database-url", url)
+    code_of("status", "--database-url", url)
     page = capsys.readouterr().out
     assert "waiting    halt, asked for by ada\nwaiting    flatten AAA, asked for by ada\n" in page
     host.poll_operators()
-    seatrial("status", "--database-url", url)
+    code_of("status", "--database-url", url)
     assert "waiting" not in capsys.readouterr().out
 
 
@@ -155,9 +155,9 @@ def test_an_order_in_doubt_is_shown_with_its_age(host: Host, url: str, capsys: C
     (submit,) = host.handle(signal(NOW + 3 * MINUTE, 1, 2))
     fields = {"order": int(submit.command["order"]), "symbol": 1}
     host.handle(incoming(EventKind.SUBMIT_AMBIGUOUS, NOW + 3 * MINUTE, **fields))
-    seatrial("status", "--database-url", url)
+    code_of("status", "--database-url", url)
     assert "in doubt   1 of the open orders, the oldest sent 20" in capsys.readouterr().out
-    seatrial("status", "--database-url", url, "--json")
+    code_of("status", "--database-url", url, "--json")
     found = json.loads(capsys.readouterr().out)
     assert (found["unknown_orders"], found["waiting_acts"]) == (1, [])
     assert found["unknown_since"].endswith("Z")
@@ -170,6 +170,6 @@ def test_a_login_without_a_name_is_asked_for_one(
         raise KeyError("getpwuid(): uid not found: 1234")
 
     monkeypatch.setattr("getpass.getuser", nobody)
-    assert seatrial("mode", "halt", "--reason", "r", "--database-url", url) == 2
+    assert code_of("mode", "halt", "--reason", "r", "--database-url", url) == 2
     assert "--actor: is missing, and your login has no name" in capsys.readouterr().err
     assert host.poll_operators() == ()
