@@ -12,6 +12,7 @@ import pytest
 
 from core.errors import InputError
 from core.kernel.kinds import EventKind, LaneFailure, OrderStatus, Phase, ReconcileStep
+from core.kernel.reconciliation import DIFFERS
 from core.kernel.units import MICRO, MINUTE, SECOND
 from live.alpaca.endpoint import Endpoint
 from live.alpaca.rest import Deadlines, Rest
@@ -172,7 +173,7 @@ def test_a_difference_stops_the_symbol_after_the_last_look():
     async def act(desk: Desk) -> None:
         desk.exchange.positions["BBB"] = 7  # type: ignore[assignment]
         await desk.until(desk.reconciled)
-        assert desk.host.symbol(1).unreconciled == 1
+        assert desk.host.symbol(1).unreconciled == DIFFERS
         assert desk.signal(symbol=1) == 0
         assert desk.signal(symbol=2)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from core.errors import InputError
 from core.kernel.kinds import EventKind, OrderStatus, RejectReason
+from core.kernel.reconciliation import DIFFERS
 from core.kernel.units import MICRO
 from live.alpaca.outcomes import Ambiguous
 from live.news import ENDED
@@ -132,7 +133,7 @@ def test_no_trade_is_made_up_to_explain_a_position():
     assert report is not None
     assert news(report) == []
     assert list(report.differs) == [1]
-    assert bottle.host.symbol(1).unreconciled == 1
+    assert bottle.host.symbol(1).unreconciled == DIFFERS
     assert bottle.host.symbol(1).qty == 0
     bottle.signal(symbol=1)
     assert bottle.host.symbol(1).entry == 0, "nothing opens in a symbol that differs"

@@ -62,6 +62,7 @@ def note(minute: int, kind: str, **columns: Any) -> dict[str, Any]:
 RUN = {
     "equity": 990.5,
     "positions": {"AAA": {"qty": 5}, "BBB": {"qty": 0}, "CCC": {"qty": -2}},
+    "unfinished": ["unknown_order", "breaker_open_submit"],
 }
 BOOK = Book(
     equity=[
@@ -105,6 +106,7 @@ MEASURED = {
     "degraded_minutes": 1,
     "normal_at_end": 1,
     "faults_fired": 5,
+    "unfinished": 2,
 }
 
 
