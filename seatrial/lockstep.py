@@ -267,7 +267,7 @@ def _brief(block: SessionBlock) -> list[Incoming]:
     for row in calendar_events(block, (), first=False):
         kind = EventKind(int(row["kind"]))
         if kind in BRIEFED:
-            fields = {name: int(row[name]) for name in FIELDS if name not in STAMPED and int(row[name])}
+            fields = {name: int(row[name]) for name in FIELDS if name not in STAMPED}
             at = int(row["t_visible"])
             events.append(Incoming(kind, at, at, fields, source="calendar", t_visible=at))
     return events
