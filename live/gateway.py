@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NoReturn, Protocol
 
 from core.kernel.kinds import EventKind, Lane, LaneFailure
@@ -53,12 +52,14 @@ class Gateway:
     """One account at one broker; also the listener of its trading stream."""
 
     def __init__(self, host: Host, line: Line) -> None:
-        self.poll = 60 * SECOND
+        self.poll = 60 * SECOND  # 0: only when there is a reason
+        self.parallel = 8  # requests at a time; one makes their order certain
         self._host = host
         self._rest = line.rest
         self._directory = line.directory
         self._dispatcher = line.dispatcher
         self._clock = line.clock
+        self._pace = line.pace
         self._reconciler = Reconciler(self, host, line)
         self._woken = asyncio.Event()
         self._poll_now = asyncio.Event()
@@ -66,6 +67,7 @@ class Gateway:
         self._held: list[tuple[Update, int]] | None = None
         self._listening = False
         self._feed_up = True
+        self._flying = 0
 
     def deliver(self, *events: Incoming) -> None:
         """Hand events to the engine, and its commands to the dispatcher; to be called on the loop's thread."""
@@ -75,9 +77,16 @@ class Gateway:
             commands = self._host.handle(*batch)
             for event in batch:
                 self._directory.delivered(event)
-            for command in commands:
-                waiting += self._dispatcher.add(command)
+            waiting += self._queue(commands)
         self._woken.set()
+
+    def send(self, commands: Sequence[Outgoing]) -> None:
+        """Send what was committed elsewhere: before a restart, or for an operator."""
+        self.deliver(*self._queue(commands))
+
+    def _queue(self, commands: Sequence[Outgoing]) -> list[Incoming]:
+        """Hand commands to the dispatcher; what it can answer at once is news."""
+        return [event for command in commands for event in self._dispatcher.add(command)]
 
     def wake(self) -> None:
         """Look again at what may be sent: a clock that others move has moved."""
@@ -152,22 +161,23 @@ class Gateway:
     async def run(self) -> NoReturn:
         """Send and reconcile until cancelled; an error ends it, and should end the process."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_comparing())
-            while True:
-                self.deliver(*self._dispatcher.expire())
-                if not self._mailbox.retry():
-                    self._poll_now.set()
-                self._woken.clear()
-                call = self._dispatcher.take()
-                if call is not None:
-                    group.create_task(self._perform(call))
-                    continue
-                wait = self._dispatcher.wait()
-                limit = SECOND if len(self._mailbox) or len(self._dispatcher) else None
-                bounds = [bound for bound in (wait, limit) if bound is not None]
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(min(bounds) / SECOND if bounds else None):
-                        await self._woken.wait()
+            self._pace.spawn(group, self._keep_comparing())
+            with self._pace.busy():
+                while True:
+                    self.deliver(*self._dispatcher.expire())
+                    if not self._mailbox.retry():
+                        self._poll_now.set()
+                    self._woken.clear()
+                    full = self._flying >= self.parallel
+                    call = None if full else self._dispatcher.take()
+                    if call is not None:
+                        self._pace.spawn(group, self._perform(call))
+                        self._flying += call.action is not Action.RECONCILE
+                        continue
+                    wait = None if full else self._dispatcher.wait()
+                    limit = SECOND if len(self._mailbox) or len(self._dispatcher) else None
+                    bounds = [bound for bound in (wait, limit) if bound is not None]
+                    await self._pace.wait(self._woken, min(bounds, default=None))
         raise AssertionError("the loop above does not end")
 
     async def _perform(self, call: Call) -> None:
@@ -177,22 +187,20 @@ class Gateway:
         if call.action in (Action.SUBMIT, Action.CANCEL):
             self._host.confirm_writer()
         outcome = await asyncio.to_thread(perform, self._rest, call)
+        self._flying -= 1
         stream_down = call.job.lane == Lane.TRADE_STREAM and not self._listening
         if call.action is Action.PROBE and (stream_down or (call.job.lane == Lane.DATA and not self._feed_up)):
             outcome = Ambiguous(LaneFailure.CONNECTION, "the stream is down")
         self.deliver(*self._dispatcher.settle(call, outcome))
 
-    async def _keep_comparing(self) -> NoReturn:
+    async def _keep_comparing(self) -> None:
         """Compare now and then without being asked, while there is something to compare."""
         while True:
-            try:
-                async with asyncio.timeout(self.poll / SECOND):
-                    await self._poll_now.wait()
+            if await self._pace.wait(self._poll_now, self.poll or None):
                 if not self._awaited():
-                    await asyncio.sleep(1.0)  # the rest of a burst may explain it
-            except TimeoutError:
-                if not int(self._host.state["run"]["working"][0]):
-                    continue
+                    await self._pace.sleep(SECOND)  # the rest of a burst may explain it
+            elif not int(self._host.state["run"]["working"][0]):
+                continue
             self._poll_now.clear()
             if self._listening:
                 await self._reconciler.run(None)

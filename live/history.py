@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from core.bars import Bars
 from core.calendar import SECOND
@@ -37,7 +38,7 @@ class History:
         """Warm from parquet: the sessions that the dataset was opened for, the newest rows of them."""
         history = cls(dataset.symbols, dataset.bar_seconds, keep)
         for block in dataset.blocks():
-            history._remember(block.bars)
+            history.remember(block.bars)
         return history
 
     @property
@@ -48,10 +49,15 @@ class History:
             newest = max(newest, self._day.newest)
         return newest + self.bar_seconds * SECOND if newest else 0
 
-    def begin(self, session: np.void) -> None:
-        """A session starts (a SESSION row of core.calendar); the one before becomes history."""
+    def begin(self, session: np.void, ratios: npt.NDArray[np.float64] | None = None) -> None:
+        """A session starts (a SESSION row of core.calendar); the one before becomes history.
+
+        `ratios` are its splits, new shares for each old one, float64 (S,).
+        """
         if self._day is not None:
-            self._remember(self._day.bars(self.symbols, self._day.ends))
+            self.remember(self._day.bars(self.symbols, self._day.ends))
+        if self._past is not None and ratios is not None:
+            self._past = self._past.restated(ratios)
         self._day = _Day(session, self.bar_seconds, len(self.symbols))
 
     def put(self, symbol: int, bar: Bar | RevisedBar) -> int:
@@ -63,11 +69,22 @@ class History:
 
     def bars(self, until: int) -> Bars:
         """All rows that had ended at `until` (ns UTC): the past, then the running session."""
+        return self.look(until)[0]
+
+    def look(self, until: int) -> tuple[Bars, int]:
+        """The same, and how many of the rows are the past."""
         assert self._day is not None, "no session has begun"
         today = self._day.bars(self.symbols, until)
-        return today if self._past is None else Bars.concat([self._past, today])
+        if self._past is None:
+            return today, 0
+        return Bars.concat([self._past, today]), len(self._past.time)
 
-    def _remember(self, bars: Bars) -> None:
+    def traded(self, start: int) -> bool:
+        """Whether any symbol has a bar in the interval of the running session that began at `start`."""
+        return self._day is not None and self._day.traded(start)
+
+    def remember(self, bars: Bars) -> None:
+        """A session that is over; the newest comes last."""
         whole = bars if self._past is None else Bars.concat([self._past, bars])
         self._past = whole.window(max(len(whole.time) - self._keep, 0), len(whole.time))
 
@@ -97,6 +114,10 @@ class _Day:
             self._values[:, row, symbol] = [int(value) / MICRO for value in values]
             self.newest = max(self.newest, int(bar.start))
         return version
+
+    def traded(self, start: int) -> bool:
+        row = (start - int(self._time[0])) // (self._seconds * SECOND)
+        return 0 <= row < len(self._time) and bool((self._versions[row] > 0).any())
 
     def bars(self, symbols: tuple[str, ...], until: int) -> Bars:
         step = self._seconds * SECOND

@@ -160,6 +160,12 @@ class Host:
         with self._writer.transaction() as connection:
             return runs.executions(connection, self.run)
 
+    def bars_since(self, since: int) -> NDArray[np.void]:
+        """The bars that became visible since a time, ns UTC, EVENT in their order."""
+        with self._writer.transaction() as connection:
+            found = journal.bars_since(connection, self.run, since)
+        return np.frombuffer(b"".join(found), EVENT)
+
     def snapshot(self) -> None:
         """Save the state, so that a restart has less to replay."""
         with self._writer.transaction() as connection:

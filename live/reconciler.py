@@ -15,7 +15,6 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from core.kernel.kinds import EventKind, Lane, ReconcileStep
-from core.kernel.units import SECOND
 from live.alpaca.outcomes import Failed
 from live.alpaca.rest import Rest
 from live.answers import Call, failure_of, told
@@ -25,9 +24,11 @@ from live.directory import Directory, State
 from live.dispatch import Dispatcher
 from live.events import Incoming
 from live.news import REST
+from live.pace import Pace, RealPace
 from live.pacing import Backoff
 from live.reconcile import Ours, Policy, Report, Snapshot, reconcile
 
+REAL = RealPace()
 _NEWS = frozenset({EventKind.ACCOUNT, EventKind.RECONCILE})  # what every report has
 
 
@@ -60,6 +61,7 @@ class Line(NamedTuple):
     dispatcher: Dispatcher
     clock: Clock
     since: int
+    pace: Pace = REAL
 
 
 class Reconciler:
@@ -74,6 +76,7 @@ class Reconciler:
         self._directory = line.directory
         self._dispatcher = line.dispatcher
         self._clock = line.clock
+        self._pace = line.pace
         self._started = self._since = line.since
         self._backoff = Backoff(1)
         self._one = asyncio.Lock()
@@ -92,14 +95,14 @@ class Reconciler:
                 if not isinstance(snapshot, Snapshot):
                     if not must:
                         return
-                    await asyncio.sleep(self._backoff.delay(failures) / SECOND)
+                    await self._pace.sleep(self._backoff.delay(failures))
                     failures += 1
                     continue
                 look += 1
                 absent = snapshot.absent if absent is None else absent & snapshot.absent
                 if self._conclude(call, snapshot, absent, last=look >= self.policy.looks):
                     return
-                await asyncio.sleep(self.policy.settle / self.policy.looks / SECOND)
+                await self._pace.sleep(self.policy.settle // self.policy.looks)
 
     async def _look(self) -> Snapshot | Failed:
         """A snapshot; from here on news waits, until the comparison or the failure is told."""

@@ -80,6 +80,31 @@ class World:
             if why == stepping.OVER and not self._next_session():
                 self.finished = True
 
+    def advance_to_news(self, until: int) -> Iterator[np.ndarray]:
+        """As `advance`, but no further than the first moment at which anything is heard."""
+        until = max(until, self.now)
+        while not self.finished:
+            batches = list(self.advance(min(until, max(self._next_change(), self.now))))
+            yield from batches
+            if batches or self.now >= until:
+                return
+
+    def _next_change(self) -> int:
+        """The next moment at which the venue has anything to do, or a minute begins or ends."""
+        venue, queue, log = self._desk.venue[0], self._desk.queue[0], self._desk.log[0]
+        moments = [int(log["tick_time"])]
+        if queue["count"]:
+            moments.append(int(queue["time"][int(queue["heap"][0])]))
+        if venue["trading"]:
+            moments.append(int(self._minutes["time"][self._minute]) + MINUTE)
+            hot = venue["hot"][: int(venue["hot_count"])]
+            moments += (venue["symbol"]["due"][hot] + 1).tolist()  # the market moves before the moment asked for
+        elif self._minute < len(self._minutes):
+            moments.append(int(self._minutes["time"][self._minute]))
+        else:
+            moments.append(self._over)
+        return min(moments)
+
     def send(self, command: np.ndarray, at_once: bool = False, earliest: int = 0) -> int:
         """Send a COMMAND record of shape (1,) to the venue; returns when it arrives, not before `earliest`.
 

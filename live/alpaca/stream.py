@@ -26,12 +26,14 @@ from core.kernel.units import SECOND
 from live.alpaca.session import Refusal, Session
 from live.alpaca.wire import MAX_FRAME, Datum, Update, WireError
 from live.clock import Clock
+from live.pace import Pace, RealPace
 from live.pacing import Backoff
 
 PING = 10.0  # seconds, and as many again for the answer
 OPENING = 10.0  # seconds for a handshake, and for a session to become ready
 LASTED = 30 * SECOND  # a session this old was a success
 SLOW = 6  # backoff never starts below this for a refused handshake: up to 32 times its base
+REAL = RealPace()
 UNREADABLE = 20  # frames in a row that cannot be read before the connection is given up
 
 
@@ -55,27 +57,38 @@ class Stream:
     """One stream, open for as long as `run` runs."""
 
     def __init__(
-        self, url: str, session: Callable[[], Session], listener: Listener, clock: Clock, backoff: Backoff
+        self,
+        url: str,
+        session: Callable[[], Session],
+        listener: Listener,
+        clock: Clock,
+        backoff: Backoff,
+        pace: Pace = REAL,
     ) -> None:
         self._url = url
         self._session = session
         self._listener = listener
         self._clock = clock
         self._backoff = backoff
+        self._pace = pace
         self._attempt = 0
+        self.open = False
+        self.frames = 0  # that came on this connection; answers to us are among them
 
     async def run(self) -> None:
         """Keep the stream open until cancelled."""
-        while True:
-            began = self._clock.monotonic()
-            failure, detail = await self._converse()
-            self._listener.lost(failure, detail)
-            if self._clock.monotonic() - began >= LASTED:
-                self._attempt = 0
-            if failure in (LaneFailure.RATE_LIMIT, LaneFailure.UNAUTHORISED):
-                self._attempt = max(self._attempt, SLOW)
-            await asyncio.sleep(self._backoff.delay(self._attempt) / SECOND)
-            self._attempt += 1
+        with self._pace.busy():
+            while True:
+                began = self._clock.monotonic()
+                failure, detail = await self._converse()
+                self.open = False
+                self._listener.lost(failure, detail)
+                if self._clock.monotonic() - began >= LASTED:
+                    self._attempt = 0
+                if failure in (LaneFailure.RATE_LIMIT, LaneFailure.UNAUTHORISED):
+                    self._attempt = max(self._attempt, SLOW)
+                await self._pace.sleep(self._backoff.delay(self._attempt))
+                self._attempt += 1
 
     async def _converse(self) -> tuple[LaneFailure, str]:
         """One connection from its beginning to its end; says how it ended."""
@@ -89,6 +102,7 @@ class Stream:
                 max_size=MAX_FRAME,
                 proxy=None if self._url.startswith("ws://") else True,
             ) as socket:
+                self.open, self.frames = True, 0
                 await self._listen(socket, self._session())
         except Refusal as refusal:
             return refusal.failure, str(refusal)
@@ -108,14 +122,16 @@ class Stream:
                 await self._frame(socket, session, await socket.recv())
         self._listener.ready()
         unreadable = 0
-        async for frame in socket:
-            unreadable = 0 if await self._frame(socket, session, frame) else unreadable + 1
-            if unreadable >= UNREADABLE:
-                raise Refusal(LaneFailure.UNPARSEABLE, "nothing on this stream can be read")
+        with self._pace.resting():
+            async for frame in socket:
+                unreadable = 0 if await self._frame(socket, session, frame) else unreadable + 1
+                if unreadable >= UNREADABLE:
+                    raise Refusal(LaneFailure.UNPARSEABLE, "nothing on this stream can be read")
 
     async def _frame(self, socket: ClientConnection, session: Session, frame: bytes | str) -> bool:
         """Take one frame in; returns whether it could be read."""
         received = self._clock.now()
+        self.frames += 1
         try:
             heard = session.hear(frame)
         except WireError as error:

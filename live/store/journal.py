@@ -66,6 +66,12 @@ def entries(connection: Connection, run: int, after: int, chain: bytes) -> Itera
             return
 
 
+def bars_since(connection: Connection, run: int, since: int) -> list[bytes]:
+    """The events (EVENT) of the bars that became visible since a time, ns UTC, in their order."""
+    query = select(Journal.event).where(Journal.run == run, Journal.kind == "bar", Journal.t_visible >= since)
+    return list(connection.execute(query.order_by(Journal.seq)).scalars())
+
+
 def verify(connection: Connection, run: int) -> int:
     """Follow the whole chain of a run; returns the number of rows. Raises InputError at the first that does not fit."""
     return sum(1 for _ in entries(connection, run, 0, GENESIS))

@@ -71,10 +71,13 @@ class Broker:
         """The virtual time."""
         return self.world.now
 
-    def advance(self, until: int) -> Messages:
-        """Let the world go on up to and including `until`; what the sockets have to say of it."""
+    def advance(self, until: int, to_news: bool = False) -> Messages:
+        """Let the world go on up to and including `until`; what the sockets have to say of it.
+
+        `to_news` stops it at the first moment at which anything is heard.
+        """
         messages = Messages()
-        for events in self.world.advance(until):
+        for events in self.world.advance_to_news(until) if to_news else self.world.advance(until):
             self.newsroom.hear(events, messages)
         return messages
 

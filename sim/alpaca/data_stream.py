@@ -85,6 +85,10 @@ class DataStream:
         subscriber = self._subscribers.get(feed)
         return subscriber is not None and bool(subscriber.wanted[channel])
 
+    def sent(self) -> dict[str, int]:
+        """Frames sent on each endpoint's connection that is open."""
+        return {feed: subscriber.sent for feed, subscriber in self._subscribers.items() if subscriber.open}
+
     async def serve(self, socket: WebSocket, feed: str) -> None:
         """Serve one connection to its end."""
         await socket.accept()

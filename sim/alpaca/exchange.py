@@ -87,15 +87,15 @@ class Exchange:
         day = as_date(int(self.world.session["date"]))
         return int(datetime.combine(day, time(), NEW_YORK).timestamp()) * SECOND
 
-    async def advance(self, until: int) -> int:
+    async def advance(self, until: int, to_news: bool = False) -> int:
         """Move the world to a time, a minute after the other, and hand everything to the sockets; events so far.
 
-        Whoever calls holds the turn.
+        `to_news` stops it at the first moment at which anything is heard. Whoever calls holds the turn.
         """
         events = 0
         while True:
             step = min(until, (self.now // MINUTE + 1) * MINUTE)
-            messages = self.broker.advance(step)
+            messages = self.broker.advance(step, to_news)
             events += messages.events
             if messages.frames:
                 await self.trade_stream.publish(messages.frames)
@@ -105,7 +105,7 @@ class Exchange:
                 await self.data_stream.publish(messages.market)
             if self.faults.entries:
                 await self.enforce()
-            if step >= until or self.world.finished:
+            if self.now >= until or self.world.finished or (to_news and messages.events):
                 return events
 
     async def settle(self) -> None:

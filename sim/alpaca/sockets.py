@@ -34,6 +34,7 @@ class Connection:
         self.packed = socket.headers.get("content-type", "").startswith(MSGPACK)
         self.binary = binary or self.packed
         self.authorized = False
+        self.sent = 0  # frames
 
     @property
     def open(self) -> bool:
@@ -54,6 +55,7 @@ class Connection:
                     await self.socket.send_bytes(data)
                 else:
                     await self.socket.send_text(data.decode())
+            self.sent += 1
         except TimeoutError:
             await self.drop(ABRUPT)
         except (WebSocketDisconnect, RuntimeError):

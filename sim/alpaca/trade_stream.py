@@ -37,6 +37,12 @@ class TradeStream:
         return self._connection is not None
 
     @property
+    def sent(self) -> int | None:
+        """Frames sent on the connection that is open; None when there is none."""
+        connection = self._connection
+        return connection.sent if connection is not None and connection.open else None
+
+    @property
     def listening(self) -> bool:
         """Whether somebody is connected and listens."""
         return bool(self._listening)

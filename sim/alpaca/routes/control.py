@@ -29,6 +29,7 @@ class AdvanceRequest(BaseModel):
 
     bars: Annotated[int, Field(ge=1, le=MOST_BARS)] | None = None
     until: Annotated[str, Field(description="virtual time, RFC 3339")] | None = None
+    to_news: Annotated[bool, Field(description="no further than the first moment at which anything is heard")] = False
 
 
 class FlagsRequest(BaseModel):
@@ -60,11 +61,15 @@ async def clock(at: At) -> Json:
     "/advance", summary="Move the clock", responses=answers(200, Answer), openapi_extra=body_of(AdvanceRequest)
 )
 async def advance(at: At, body: Body) -> Json:
-    """Answers when everything that it has caused has been handed to the sockets."""
+    """Answers when everything that it has caused has been handed to the sockets.
+
+    `sent` counts the frames of each connection that is open, answers to the client included.
+    """
     until = _until(at, body)
-    events = await at.advance(until)
+    events = await at.advance(until, bool(body.get("to_news")))
     at.clock.moved(at.now)
-    return Json({"now": stamp(at.now), "events": events, "finished": at.world.finished})
+    sent = {"trading": at.trade_stream.sent, "data": at.data_stream.sent()}
+    return Json({"now": stamp(at.now), "events": events, "finished": at.world.finished, "sent": sent})
 
 
 def _until(at: Exchange, body: Any) -> int:
