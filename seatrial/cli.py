@@ -22,6 +22,7 @@ from seatrial.commands import (
     db,
     doctor,
     operate,
+    rehearse,
     replay,
     report,
     run,
@@ -50,6 +51,7 @@ app = typer.Typer(
 )
 app.command("run", epilog=run.EXAMPLES)(run.run)
 app.command("scenarios", epilog=scenarios.EXAMPLES)(scenarios.scenarios)
+app.command("rehearse", epilog=rehearse.EXAMPLES)(rehearse.rehearse)
 app.command("serve", epilog=serve.EXAMPLES)(serve.serve)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
