@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "run",
     "scenarios",
+    "rehearse",
     "serve",
     "replay",
     "compare",
