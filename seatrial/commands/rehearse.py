@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 EXAMPLES = examples(
     "seatrial rehearse breakout-4w                    four weeks, in a few minutes",
-    "seatrial rehearse breakout-4w --parity           and whether it traded as the simulation does",
+    "seatrial rehearse breakout-4w --parity           is it what the simulation does",
     "seatrial rehearse three-strategies-4w --kill-every 1d",
     "seatrial rehearse stale-feed --set data.end=2025-11-12",
-    "seatrial rehearse breakout-4w --database-url postgresql://me@localhost/trials",
+    "seatrial rehearse breakout-4w --database-url postgresql://me@host/trials",
 )
 LEAST = "10m"
 

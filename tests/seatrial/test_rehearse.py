@@ -40,7 +40,7 @@ def test_a_rehearsal_trades_as_the_simulation_does(tmp_path):
 
 def test_a_process_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_path):
     database = f"sqlite:///{tmp_path / 'kept.db'}"
-    words = ("three-strategies-4w", *DAY, "--kill-every", "2h", "--no-report", "--out", "killed", "--database-url", database)
+    words = ("three-strategies-4w", *DAY, "--kill-every", "2h", "--out", "killed", "--database-url", database)
     code, found = rehearsed(tmp_path, *words)
     assert code == 0, found
     assert len(found["deaths"]) >= 3
