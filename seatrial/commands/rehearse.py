@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from sim.rerun import Divergence
 
 EXAMPLES = examples(
-    "seatrial rehearse breakout-4w                    four weeks, in a few minutes",
-    "seatrial rehearse breakout-4w --parity           is it what the simulation does",
+    "seatrial rehearse breakout-4w                 four weeks, in a few minutes",
+    "seatrial rehearse breakout-4w --parity        does it trade as simulated",
     "seatrial rehearse three-strategies-4w --kill-every 1d",
     "seatrial rehearse stale-feed --set data.end=2025-11-12",
     "seatrial rehearse breakout-4w --database-url postgresql://me@host/trials",
