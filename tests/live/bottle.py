@@ -68,6 +68,9 @@ class Memory:
     def confirm_writer(self) -> None:
         return
 
+    def flows(self) -> list[str]:
+        return [name for name in self._identities if name.startswith("activity:")]
+
     def order(self, number: int) -> SimpleNamespace:
         record = self.state[0]["orders"][number % len(self.state[0]["orders"])]
         return SimpleNamespace(**{name: int(record[name]) for name in record.dtype.names})
@@ -165,6 +168,7 @@ class Bottle:
         self.directory = Directory(self.host.state, SYMBOLS)
         executions = [(detail["broker_order_id"], int(detail["cum_qty"])) for detail in booked]
         self.directory.restore([order for order in orders if order[0]], executions)
+        self.directory.remember(self.host.flows())
         self.dispatcher = Dispatcher(self.directory, self.clock)
         self.dispatcher.authorised(True)
         self.mailbox = Mailbox(self.directory, self.clock, self.deliver)
