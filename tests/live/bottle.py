@@ -110,7 +110,8 @@ class Memory:
         return row
 
 
-Weather = Callable[[str, str], str]  # (method, path) -> "", "unsent", "lost request", "lost answer", or a status
+# (method, path) -> "", "unsent", "lost request", "lost answer", or a status, to which "name: value" adds a header
+Weather = Callable[[str, str], str]
 
 
 def rest_over(exchange: Exchange, weather: Weather = lambda method, path: "") -> Rest:
@@ -125,12 +126,14 @@ def rest_over(exchange: Exchange, weather: Weather = lambda method, path: "") ->
         if fate == "lost request":
             raise TransportError(LaneFailure.TIMEOUT, left=True, detail="no answer")
         if fate and fate != "lost answer":
-            return Reply(int(fate), b"<html>", {"x-ratelimit-reset": "0"})
+            status, _, header = fate.partition(" ")
+            name, _, value = (header or "x-ratelimit-reset: 0").partition(": ")
+            return Reply(int(status), b"<html>", {name: value})
         query = {name: str(value) for name, value in (options.get("params") or {}).items()}
-        status, body = exchange.handle(method, parts.path, query, options.get("json"))
+        code, body = exchange.handle(method, parts.path, query, options.get("json"))
         if fate == "lost answer":
             raise TransportError(LaneFailure.CONNECTION, left=True, detail="reset")
-        return Reply(status, b"" if body is None else json.dumps(body).encode(), {})
+        return Reply(code, b"" if body is None else json.dumps(body).encode(), {})
 
     rest._client._one_request = exchange_once  # type: ignore[method-assign]
     return rest
