@@ -28,6 +28,8 @@ COMMANDS = (
     "status",
     "mode",
     "flatten",
+    "cancel",
+    "adopt",
 )
 GROUPS = ("breaker", "db")
 THREE_DAYS = ("--set", "data.end=2025-11-12")
