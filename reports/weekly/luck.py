@@ -11,6 +11,7 @@ import numpy as np
 
 from core.statistics.missing import NotMeasured
 from core.statistics.reliability import Recalibration, recalibration
+from core.statistics.scores import Scores, score
 from core.statistics.series import SESSIONS_A_YEAR
 from core.statistics.standing import expected_best, moments, probabilistic_sharpe, sharpe, track_record_needed
 from reports import formats
@@ -18,7 +19,7 @@ from reports.charts import Bar, Canvas, draw_bars
 from reports.columns import Bools, Codes, Floats
 from reports.page import HALF, Figure, Table, columns, figure
 from reports.sections.calibration import outcomes
-from reports.statistics import Calibration, calibrate, local_days
+from reports.statistics import local_days
 from reports.weekly.choice import Chosen
 from reports.weekly.parts import Pair, Part, Section, missing
 from reports.weekly.summary import BREACHED, NEAR, WITHIN, Word
@@ -30,7 +31,7 @@ LEAST_SESSIONS = 20
 def calibration_tests(chosen: Chosen) -> tuple[list[Part], Word]:
     """The scores of every outcome of the line up to the week's end, and the word for them."""
     p, hit, days = _outcomes(chosen)
-    scores, line = calibrate(p, hit), recalibration(p, hit, days)
+    scores, line = score(p, hit), recalibration(p, hit, days)
     rows = [("All runs up to this week", scores.n, scores.mean_p, scores.base_rate, scores.brier, scores.skill)]
     titles = columns("Outcomes of", "n|count", "Forecast|percent", "Reached|percent", "Brier|fine", "Skill|fine")
     table = Table(
@@ -57,7 +58,7 @@ def _outcomes(chosen: Chosen) -> tuple[Floats, Bools, Codes]:
     return np.concatenate(p), np.concatenate(hits), np.concatenate(days)
 
 
-def _word(scores: Calibration, line: Recalibration | NotMeasured) -> Word:
+def _word(scores: Scores, line: Recalibration | NotMeasured) -> Word:
     """within: the slope's interval holds 1 and there is skill; breached: it does not; near: right, but no skill."""
     told = f"skill {formats.factor(scores.skill, 3)} over {scores.n:,} outcomes"
     if isinstance(line, NotMeasured):
