@@ -194,3 +194,16 @@ def test_an_idle_week_is_told_without_zeros(make_run: Make) -> None:
     text = Page(report_html(weekly_report(found, None, 1))).text
     assert "nothing was filled in this week" in text
     assert not re.search(r"\b(nan|inf|None)\b", text)
+
+
+def test_the_parts_of_the_brier_score_add_up_and_the_intervals_hold_it(document: dict[str, Any]) -> None:
+    found = section(document, "calibration")["figures"]
+    parts = found["reliability"] - found["resolution"] + found["uncertainty"] + found["within_bins"]
+    assert parts == pytest.approx(found["brier"])
+    assert found["skill"] == pytest.approx(1 - found["brier"] / found["uncertainty"])
+    assert found["outcomes"] > 20
+    shown = {row[0]: row[1] for row in table(document, "calibration", "Parts of the Brier score")}
+    assert shown["Brier score"] == found["brier"]
+    if found["brier_low"] is not None:
+        assert found["brier_low"] < found["brier"] < found["brier_high"]
+        assert found["skill_low"] < found["skill"] < found["skill_high"]
