@@ -207,3 +207,15 @@ def test_the_parts_of_the_brier_score_add_up_and_the_intervals_hold_it(document:
     if found["brier_low"] is not None:
         assert found["brier_low"] < found["brier"] < found["brier_high"]
         assert found["skill_low"] < found["skill"] < found["skill_high"]
+
+
+def test_drawdowns_are_as_deep_as_the_run_recorded_them_by_the_minute(document: dict[str, Any], month: Path) -> None:
+    equity = Run.open(month).table("equity").to_pandas()
+    when = equity["time"].dt.tz_convert("America/New_York")
+    mine = equity[when < "2026-03-16"]
+    found = section(document, "drawdown")["figures"]
+    assert found["deepest"] == pytest.approx(float(mine["drawdown"].max()), abs=1e-6)
+    assert found["deepest_close"] <= found["deepest"]
+    rows = table(document, "drawdown", "Drawdown by session")
+    days = mine.groupby(when[mine.index].dt.date)["drawdown"].max()
+    assert [-row[2] for row in rows] == pytest.approx(days.tolist(), abs=1e-6)
