@@ -15,6 +15,7 @@ COMMANDS = (
     "run",
     "scenarios",
     "serve",
+    "paper",
     "replay",
     "compare",
     "report",
