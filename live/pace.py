@@ -56,16 +56,19 @@ class Turn:
 
 
 class RealPace:
-    """The machine's time."""
+    """The machine's time, or one that goes `speed` times as fast."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self._second = SECOND * speed
 
     async def sleep(self, nanos: int) -> None:
         """Wait so long."""
-        await asyncio.sleep(nanos / SECOND)
+        await asyncio.sleep(nanos / self._second)
 
     async def wait(self, event: asyncio.Event, nanos: int | None) -> bool:
         """Wait for an event, so long at most."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(None if nanos is None else nanos / SECOND):
+            async with asyncio.timeout(None if nanos is None else nanos / self._second):
                 await event.wait()
         return event.is_set()
 

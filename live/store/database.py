@@ -19,8 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from core.errors import InputError
 
-# What callers outside hold and hand on, without knowing what it is.
-Database: TypeAlias = Engine
+Database: TypeAlias = Engine  # what callers outside hold and hand on, without knowing what it is
 Transaction: TypeAlias = Connection
 
 DEFAULT_URL = "sqlite:///seatrial.db"

@@ -16,6 +16,7 @@ COMMANDS = (
     "scenarios",
     "rehearse",
     "serve",
+    "paper",
     "replay",
     "compare",
     "report",
