@@ -35,7 +35,7 @@ from sim.alpaca import agreement
 from sim.alpaca.exchange import Options
 from sim.alpaca.faults.kinds import KINDS as EDGE
 from sim.alpaca.serve import Running
-from sim.expectations import evaluate
+from sim.expectations import evaluate, is_told
 from sim.unfinished import unfinished
 
 LEAST_LIFE = 10 * MINUTE  # of virtual time: what dies more often stays down, as the host has it
@@ -222,7 +222,8 @@ def _judged(life: _Life, document: Mapping[str, Any], books: Books, writer: RunW
     return {
         "invariants": {**document["invariants"], **agreed},
         "unfinished": left,
-        "expectations": evaluate(settings.expect, {**document, "unfinished": left}, writer),
+        "expectations": evaluate(filter(is_told, settings.expect), {**document, "unfinished": left}, writer),
+        "unjudged": [expectation.text for expectation in settings.expect if not is_told(expectation)],
         "deaths": [{"time": utc_text(death.at), "place": death.place} for death in life.died],
     }
 

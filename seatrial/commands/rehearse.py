@@ -110,9 +110,9 @@ class _Made:
         page = _report(outcome.path) if report else None
         now = time.perf_counter()
         seconds = {"replay": outcome.seconds, "report": now - drawn, "total": now - began}
-        summary = summary_of(Run.open(outcome.path), seconds, page)
-        deaths = [{"place": death.place, "at": death.at} for death in outcome.deaths]
-        return summary | {"deaths": deaths, "parity": None}
+        run = Run.open(outcome.path)
+        more = {key: run.run[key] for key in ("deaths", "unjudged")}
+        return summary_of(run, seconds, page) | more | {"parity": None}
 
     def parity(self) -> dict[str, Any]:
         """Simulate the same scenario, and compare."""
@@ -169,6 +169,7 @@ def _lines(summary: dict[str, Any]) -> list[str]:
     from seatrial.summary import table_of
 
     lines = table_of(summary)
+    lines += [console.facing(f"not judged {text}", "a broker does not tell") for text in summary["unjudged"]]
     if summary["deaths"]:
         lines.append(f"deaths     {len(summary['deaths'])}, each with a recovery from the database")
     if summary["parity"] is not None:
