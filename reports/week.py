@@ -21,16 +21,18 @@ from reports.sections.verdict import KINDS
 from reports.weekly.account import changes, margin
 from reports.weekly.calibration import calibration
 from reports.weekly.choice import Chosen
+from reports.weekly.data import data_quality
 from reports.weekly.drawdown import drawdown
 from reports.weekly.drills import drills
 from reports.weekly.envelope import envelope, exposure, limit_use
-from reports.weekly.incidents import availability, breaches, data_quality, refusals
+from reports.weekly.incidents import availability, breaches, refusals
+from reports.weekly.latency import latency
 from reports.weekly.luck import standing
 from reports.weekly.parity import compared, haircut, parity
 from reports.weekly.parts import Section, kind_of, plain, section_document
 from reports.weekly.risk import tail_risk
 from reports.weekly.sizing import sizing
-from reports.weekly.trading import attribution, execution, intents_of, latency
+from reports.weekly.trading import attribution, execution, intents_of
 from reports.weekly.verdict import Head, head, head_document
 
 SCHEMA = 1

@@ -167,7 +167,7 @@ def _recalibrated(line: Recalibration | NotMeasured) -> Table:
             ("Intercept", formats.factor(line.intercept), "", "0"),
             ("Spiegelhalter’s z", formats.factor(line.z), f"p = {formats.factor(line.p, 3)}", "within ±1.96"),
         ]
-    empty = f"Not measured: {line}." if isinstance(line, NotMeasured) else ""
+    empty = f"Not measured: {line.lack}." if isinstance(line, NotMeasured) else ""
     note = "Logit of the outcome on the logit of p (Cox, 1958); interval by days, whose signals are not independent."
     titles = columns("Recalibration", "Value|range", "95 %|range", "Right is")
     return Table(titles, rows, "Slope and test of calibration", empty, note)

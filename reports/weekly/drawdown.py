@@ -17,7 +17,6 @@ from reports.facts import Facts
 from reports.page import WIDE, Figure, Table, columns, figure
 from reports.weekly.choice import Chosen
 from reports.weekly.parts import Part, Section, missing
-from reports.weekly.risk import lacks
 
 WORST = 5
 
@@ -35,7 +34,7 @@ def drawdown(chosen: Chosen) -> Section:
     if isinstance(fan, Fan):
         parts.append(_fan(fan, chosen.facts))
     else:
-        parts.append(missing(f"{lacks(fan)}.", "Chance of the hard limit"))
+        parts.append(missing(f"{fan.lack}.", "Chance of the hard limit"))
     lead = f"Depth by the minute, as the limit is judged, over {formats.plural(len(days), 'session')} of these runs."
     figures = {
         "deepest": float(below.deepest.max()),

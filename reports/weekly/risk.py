@@ -52,9 +52,7 @@ def _tails(returns: Floats) -> Table:
     rows = []
     for name, level, risk in _risks(returns):
         title = f"{formats.title(name)}, {level * 100:.0f}%"
-        cells = (
-            (risk.var, risk.es, f"{risk.n} sessions") if isinstance(risk, TailRisk) else (np.nan, np.nan, lacks(risk))
-        )
+        cells = (risk.var, risk.es, f"{risk.n} sessions") if isinstance(risk, TailRisk) else (np.nan, np.nan, risk.lack)
         rows.append((title, *cells))
     note = (
         "Loss that is exceeded on at most 5 % or 1 % of days, and the mean of those that exceed it. Filtered: "
@@ -62,11 +60,6 @@ def _tails(returns: Floats) -> Table:
     )
     titles = columns("Method and level", "VaR|percent", "ES|percent", "From")
     return Table(titles, rows, "Value at risk and expected shortfall, one session", note=note)
-
-
-def lacks(found: NotMeasured) -> str:
-    """What is missing, in a cell's words."""
-    return f"have {found.have:,} {found.of}, need {found.need:,}"
 
 
 def _against_var(days: Codes, returns: Floats) -> Figure | None:
@@ -123,7 +116,7 @@ def _coverage(returns: Floats) -> Table:
 
 def _coverage_row(found: Coverage | NotMeasured) -> tuple[object, ...]:
     if isinstance(found, NotMeasured):
-        return (np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, f"not measured: {lacks(found)}")
+        return (np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, f"not measured: {found.lack}")
     both = found.conditional.p if isinstance(found.conditional, Ratio) else np.nan
     word = "rejected: VaR is wrong" if found.kupiec.rejected else "not rejected"
     if found.low_power and not found.kupiec.rejected:
