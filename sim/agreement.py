@@ -18,8 +18,11 @@ from sim.records import FaultKind, Stand
 AGREEMENTS = ("books_agree", "ends_agree")
 
 
-def disagreements(log: np.void, faults: np.ndarray) -> dict[str, int]:
-    """What was broken, each with the time (ns UTC) at which it first shows, in a LOG under a run's FAULT rows."""
+def disagreements(log: np.void, faults: np.ndarray, tries: int) -> dict[str, int]:
+    """What was broken, each with the time (ns UTC) at which it first shows, in a LOG under a run's FAULT rows.
+
+    After so many `tries` an order that was never confirmed may be given up.
+    """
     notes = log["notes"][: int(log["notes_n"])]
     reset = faults["first"][(faults["kind"] == FaultKind.ACCOUNT_RESET) & (faults["first"] > 0)]
     differs = (notes["kind"] == NoteKind.RECONCILIATION) & (notes["severity"] == Severity.CRITICAL)
@@ -27,6 +30,6 @@ def disagreements(log: np.void, faults: np.ndarray) -> dict[str, int]:
     ended = log["orders"][: int(log["orders_n"])]
     ours, theirs = ended["engine"], ended["venue"]
     alive = (theirs["id"] == ours["id"]) & (theirs["stand"] != Stand.DONE)
-    alive &= ours["reason"] != RejectReason.UNCONFIRMED
+    alive &= (ours["reason"] != RejectReason.UNCONFIRMED) | (ours["queries"] < tries)
     found = {"books_agree": notes["time"][differs], "ends_agree": ours["terminal"][alive]}
     return {name: int(times[0]) for name, times in found.items() if len(times)}

@@ -260,7 +260,8 @@ class Replay:
         self.audited = int(log["fills_n"])
         for name, when in audit(fills, session.bars, session.minutes["time"], self.desk.venue[0]).items():
             self.broken.setdefault(name, f"broken by a fill of {utc_text(when)}")
-        for name, when in disagreements(log, self.weather.table).items():
+        tries = int(self.desk.state[0]["config"]["query_tries"])
+        for name, when in disagreements(log, self.weather.table, tries).items():
             self.broken.setdefault(name, f"broken at {utc_text(when)}")
 
     def _check(self) -> None:

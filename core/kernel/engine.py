@@ -50,7 +50,7 @@ def step(st: State, ev: Event) -> int:
         on_bar(st, ev)
         invariants.guard_bar(st, ev, newest)
         return 0
-    before = transitions.standing(st)
+    before = transitions.standing(st, ev)
     if kind == EventKind.TIMER:
         on_timer(st)
     elif kind == EventKind.SIGNAL:

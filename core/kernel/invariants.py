@@ -25,6 +25,7 @@ from core.kernel.kinds import (
     Role,
 )
 from core.kernel.ledger import remembered_qty
+from core.kernel.margin import buying_power
 from core.kernel.orders import find, live
 from core.kernel.outputs import room
 from core.kernel.records import LANES, MAX_ORDERS, SEEN
@@ -63,7 +64,8 @@ def guard(st: State, ev: Event, before: Standing) -> None:
 def guard_bar(st: State, ev: Event, newest: int) -> None:
     """The same for a bar, which moves one mark; `newest` is the time of the symbol's newest bar before it."""
     a = st.account
-    if ev.t_market > ev.t_visible or st.symbols[ev.symbol].last_bar < newest:
+    last = st.symbols[ev.symbol].last_bar
+    if ev.t_market > ev.t_visible or last < newest or last > max(newest, ev.t_market):
         _remember(st, Invariant.SEQUENCE.value, ev.seq)
     elif a.equity != a.cash + a.value:
         _remember(st, Invariant.EQUITY_IDENTITY.value, ev.seq)
@@ -119,9 +121,8 @@ def _opening(st: State, ev: Event, c: Command) -> int:
     if d.intent != c.intent or d.order != c.order or st.intents[c.intent % SEEN] != c.intent:
         return Invariant.ONE_ORDER_PER_INTENT.value
     a, cfg, sym = st.account, st.config, st.symbols[c.symbol]
-    stale = st.run.now - sym.last_bar > cfg.stale_after or sym.crossed != 0
     price = ev.price + (share(ev.price, cfg.reference_collar) if c.side > 0 else 0)
-    if stale or c.side * (price - c.stop) <= 0 or c.side * (c.target - price) <= 0:
+    if _blind(st, sym) or c.side * (price - c.stop) <= 0 or c.side * (c.target - price) <= 0:
         return Invariant.OPENING_BLIND.value
     hold = st.orders[find(st, c.order)].hold
     value = notional(c.qty, price)
@@ -132,7 +133,16 @@ def _opening(st: State, ev: Event, c: Command) -> int:
     bad = bad or (ratio(net, d.equity_ref) > cfg.net_cap and not less)
     distance = max(d.stop, abs(price - c.stop) - 2 * PENNY)  # a stop is on the grid, and never nearer than a cent
     bad = bad or ratio(notional(c.qty, distance), d.equity_ref) > cfg.trade_risk
+    bad = bad or buying_power(st) < 0 or a.drawdown >= cfg.max_drawdown or a.daily_loss >= cfg.daily_loss
     return Invariant.LIMIT_EXCEEDED.value if bad else 0
+
+
+@kernel
+def _blind(st: State, sym: Symbol) -> bool:
+    """Whether a symbol's data are stale, its market is shut, or the books about it are not agreed."""
+    stale = st.run.now - sym.last_bar > st.config.stale_after or sym.crossed != 0
+    shut = sym.halted != 0 or st.run.phase != Phase.REGULAR
+    return stale or shut or st.run.reconciling != 0 or sym.unreconciled != 0 or sym.gap != 0
 
 
 @kernel
@@ -141,8 +151,11 @@ def _clocks(st: State) -> int:
     if st.run.left != 0 or not room(st):
         return 0
     now, within, cfg = st.run.now, st.config.protect_within, st.config
+    strict = st.run.mode == Mode.DATA_DEGRADED or st.run.mode >= Mode.RISK_EXIT
     for i in range(cfg.symbols):
         sym = st.symbols[i]
+        if strict and live(st, sym.entry) and now - st.orders[find(st, sym.entry)].cancel_sent >= cfg.exit_step:
+            return Invariant.OPENING_IN_SAFE_MODE.value
         if sym.stage != ExitStage.NONE:
             late = now - max(sym.exit_since, st.run.session_open) >= cfg.exit_deadline
             if late and sym.paged == 0 and st.run.phase == Phase.REGULAR and (sym.qty != 0 or sym.entry != 0):

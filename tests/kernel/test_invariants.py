@@ -25,6 +25,7 @@ from core.kernel.kinds import (
     Mode,
     OperatorAct,
     OrderStatus,
+    Phase,
 )
 from core.kernel.units import MICRO, MINUTE, NANO, SECOND
 from tests.kernel.desk import Desk
@@ -35,14 +36,14 @@ Case = tuple[Callable[[Desk], Any], Callable[[Desk], None]]
 @entry
 def look(state: np.ndarray, event: np.ndarray) -> int:
     """The guard on a state as it is; returns what it remembers."""
-    invariants.guard(state[0], event[0], transitions.standing(state[0]))
+    invariants.guard(state[0], event[0], transitions.standing(state[0], event[0]))
     return int(state[0].run.broken)
 
 
 @entry
-def look_at_bar(state: np.ndarray, event: np.ndarray) -> int:
-    """The guard of bars."""
-    invariants.guard_bar(state[0], event[0], state[0].symbols[event[0].symbol].last_bar)
+def look_at_bar(state: np.ndarray, event: np.ndarray, newest: int) -> int:
+    """The guard of bars; `newest` is the time of the newest bar before it."""
+    invariants.guard_bar(state[0], event[0], newest)
     return int(state[0].run.broken)
 
 
@@ -92,6 +93,13 @@ def withdrawing(desk: Desk) -> None:
     """A plan waits for its legs to be withdrawn when the timer comes."""
     desk.hold()
     desk.operator(OperatorAct.FLATTEN)
+    desk.timer(1)
+
+
+def withdrawn(desk: Desk) -> None:
+    """A halt has withdrawn an entry that still works when the timer comes."""
+    entry_news(desk)
+    halted(desk)
     desk.timer(1)
 
 
@@ -176,6 +184,7 @@ CASES: list[tuple[Invariant, Callable[[Desk], Any], Callable[[Desk], None]]] = [
     (Broken.OPENING_IN_SAFE_MODE, signal, put("decision.mode", Mode.HALTED)),
     (Broken.OPENING_IN_SAFE_MODE, signal, put("run.mode", Mode.DATA_DEGRADED)),
     (Broken.OPENING_IN_SAFE_MODE, signal, put("decision.approved", 0)),
+    (Broken.OPENING_IN_SAFE_MODE, withdrawn, put("orders.1.cancel_sent", AGO)),
     (Broken.ONE_ORDER_PER_INTENT, signal, put("commands.0.intent", 5)),
     (Broken.ONE_ORDER_PER_INTENT, signal, put("commands.0.order", 2)),
     (Broken.LIMIT_EXCEEDED, signal, put("commands.0.qty", 101 * MICRO)),
@@ -185,6 +194,13 @@ CASES: list[tuple[Invariant, Callable[[Desk], Any], Callable[[Desk], None]]] = [
     (Broken.LIMIT_EXCEEDED, signal, all_of(put("decision.price_ref", 50 * MICRO), put("commands.0.qty", 101 * MICRO))),
     (Broken.OPENING_BLIND, signal, put("symbols.0.last_bar", AGO)),
     (Broken.OPENING_BLIND, signal, put("symbols.0.crossed", 1)),
+    (Broken.LIMIT_EXCEEDED, signal, put("account.power_drift", 200_000 * MICRO)),
+    (Broken.LIMIT_EXCEEDED, signal, put("account.drawdown", NANO // 2)),
+    (Broken.LIMIT_EXCEEDED, signal, put("account.daily_loss", NANO // 2)),
+    (Broken.OPENING_BLIND, signal, put("symbols.0.halted", 1)),
+    (Broken.OPENING_BLIND, signal, put("symbols.0.unreconciled", 1)),
+    (Broken.OPENING_BLIND, signal, put("symbols.0.gap", 1)),
+    (Broken.OPENING_BLIND, signal, put("run.phase", Phase.POST)),
     (Broken.OPENING_BLIND, signal, put("commands.0.stop", 100 * MICRO)),
     (Broken.OPENING_BLIND, signal, put("commands.0.target", 100 * MICRO)),
     (Broken.EXIT_OPENS, closing, put("commands.0.side", 1)),
@@ -238,9 +254,26 @@ def test_nothing_is_used_before_it_has_happened(desk: Desk, kind: EventKind) -> 
 def test_a_bar_is_guarded_too(desk: Desk) -> None:
     desk.hold()
     desk.bar(0, 101.0)
-    assert look_at_bar(desk.state, desk.event) == 0
+    newest = int(desk.st.symbols[0].last_bar)
+    assert look_at_bar(desk.state, desk.event, newest) == 0
     desk.st.account.equity += 1
-    assert Invariant(look_at_bar(desk.state, desk.event)) is Invariant.EQUITY_IDENTITY
+    assert Invariant(look_at_bar(desk.state, desk.event, newest)) is Invariant.EQUITY_IDENTITY
+
+
+def test_an_old_bar_moves_no_mark(desk: Desk) -> None:
+    desk.minute(100.0, 100.0)
+    desk.bar(0, 101.0)
+    newest = int(desk.st.symbols[0].last_bar)
+    assert look_at_bar(desk.state, desk.event, newest) == 0
+    assert Invariant(look_at_bar(desk.state, desk.event, newest + 1)) is Invariant.SEQUENCE
+
+
+def test_a_bar_is_as_old_as_its_minute(desk: Desk) -> None:
+    desk.minute(100.0, 100.0)
+    desk.bar(0, 101.0)
+    newest = int(desk.st.symbols[0].last_bar)
+    desk.st.symbols[0].last_bar += 1
+    assert Invariant(look_at_bar(desk.state, desk.event, newest)) is Invariant.SEQUENCE
 
 
 def test_the_first_broken_invariant_is_the_one_that_is_remembered(desk: Desk) -> None:

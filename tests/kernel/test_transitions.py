@@ -9,7 +9,7 @@ import pytest
 
 from core.kernel import transitions
 from core.kernel.compiled import entry
-from core.kernel.kinds import Condition, EventKind, Invariant, OperatorAct, Phase
+from core.kernel.kinds import Breaker, Condition, EventKind, ExitStage, Invariant, Lane, OperatorAct, Phase
 from core.kernel.units import NANO
 from tests.kernel.desk import Desk
 
@@ -20,16 +20,17 @@ C = Condition
 @entry
 def way(before: np.ndarray, state: np.ndarray, event: np.ndarray) -> int:
     """What the way from one state to another breaks, if this event was between them."""
-    return transitions.broken_by(state[0], event[0], transitions.standing(before[0]))
+    return transitions.broken_by(state[0], event[0], transitions.standing(before[0], event[0]))
 
 
-def judged(desk: Desk, begin: Change, end: Change, kind: EventKind, code: int = 0) -> Invariant:
+def judged(desk: Desk, begin: Change, end: Change, kind: EventKind, code: int = 0, **fields: int) -> Invariant:
     """The verdict on an event that finds the desk's state with one change, and leaves it with another."""
     before, state, event = desk.state.copy(), desk.state.copy(), desk.event.copy()
     begin(before[0])
     begin(state[0])
     end(state[0])
-    event["kind"], event["code"] = kind, code
+    for name, value in {"kind": kind, "code": code, **fields}.items():
+        event[name] = value
     return Invariant(way(before, state, event))
 
 
@@ -111,6 +112,17 @@ def test_what_may_end_it_does(desk: Desk, condition: Condition, kind: EventKind)
     assert judged(desk, in_force(condition), over(condition), kind) is Invariant.HOLDS
 
 
+@pytest.mark.parametrize("condition", [C.DRAWDOWN, C.DAILY_LOSS, C.WEEKLY_LOSS, C.FEED_STALE])
+def test_what_two_of_three_timers_have_seen_has_begun(desk: Desk, condition: Condition) -> None:
+    def seen(hits: int) -> Change:
+        return lambda st: st["conditions"]["hits"].__setitem__(condition, hits)
+
+    active = both(in_force(condition), lambda st: st["conditions"]["active"].__setitem__(condition, 1))
+    assert judged(desk, seen(0b100), nothing, EventKind.TIMER) is Invariant.HOLDS
+    assert judged(desk, seen(0b101), nothing, EventKind.TIMER) is Invariant.MODE_RULES
+    assert judged(desk, both(active, seen(0b011)), nothing, EventKind.TIMER) is Invariant.HOLDS
+
+
 def test_a_drawdown_has_its_cool_off(desk: Desk) -> None:
     def rearmed(sessions: int) -> Invariant:
         later = both(set_to("run.sessions", 5 + sessions), set_to("config.cool_off", 2), in_force(C.DRAWDOWN))
@@ -158,3 +170,43 @@ def test_the_books_are_asked_about(desk: Desk) -> None:
 )
 def test_a_condition_and_its_cause_go_together(desk: Desk, half: Change) -> None:
     assert judged(desk, nothing, half, EventKind.TIMER) is Invariant.MODE_RULES
+
+
+def lane(**fields: int) -> Change:
+    def act(st: np.void) -> None:
+        for name, value in fields.items():
+            st["lanes"][name][Lane.SUBMIT] = value
+
+    return act
+
+
+def test_a_breaker_closes_after_all_of_its_orders(desk: Desk) -> None:
+    enough = int(desk.st.config.half_open_orders)
+    closed = lane(state=Breaker.CLOSED, resets=1)
+    half_open = both(in_force(C.BREAKER), lane(state=Breaker.HALF_OPEN, half_open=enough - 1))
+    assert judged(desk, half_open, closed, EventKind.LANE_OK, Lane.SUBMIT) is Invariant.HOLDS
+    sooner = both(half_open, lane(half_open=enough - 2))
+    assert judged(desk, sooner, closed, EventKind.LANE_OK, Lane.SUBMIT) is Invariant.BREAKER_CLOSED_ITSELF
+
+
+def symbol(**fields: int) -> Change:
+    def act(st: np.void) -> None:
+        for name, value in fields.items():
+            st["symbols"][name][0] = value
+
+    return act
+
+
+def test_an_exit_plan_ends_with_its_position(desk: Desk) -> None:
+    leaving = symbol(qty=1, stage=ExitStage.MARKET)
+    assert judged(desk, leaving, symbol(stage=ExitStage.NONE, qty=0), EventKind.FILL, symbol=0) is Invariant.HOLDS
+    stopped = judged(desk, leaving, symbol(stage=ExitStage.NONE), EventKind.ORDER_REJECTED, symbol=0)
+    assert stopped is Invariant.EXIT_STALLED
+
+
+def test_the_brokers_figure_of_buying_power_counts(desk: Desk) -> None:
+    ours = 2 * int(desk.st.account.equity)
+    assert judged(desk, nothing, nothing, EventKind.ACCOUNT, stop=ours) is Invariant.HOLDS
+    assert judged(desk, nothing, nothing, EventKind.ACCOUNT, stop=ours - 1) is Invariant.LIMIT_EXCEEDED
+    drift = set_to("account.power_drift", 1)
+    assert judged(desk, nothing, drift, EventKind.ACCOUNT, stop=ours - 1) is Invariant.HOLDS
