@@ -7,7 +7,7 @@ its rule is `nbbo`, which is how Alpaca's paper engine fills.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,18 @@ FLUSH_EVENTS = 10_000
 FLUSH_ORDERS = 256  # new orders: their slots are not in use again before the next flush
 
 Row = dict[str, Any]
+Noted = Callable[[NDArray[np.void]], None]
+
+
+def ignored(_notes: NDArray[np.void]) -> None:
+    """Nobody asks what was noted."""
 
 
 class Tables:
     """Takes steps of `books`, which the caller makes, and writes their rows. `broker_ids` are by order number."""
 
-    def __init__(self, writer: RunWriter, books: Books, broker_ids: Mapping[int, str]) -> None:
+    def __init__(self, writer: RunWriter, books: Books, broker_ids: Mapping[int, str], noted: Noted = ignored) -> None:
+        self._noted = noted
         self.bars = 0
         self._writer = writer
         self._books = books
@@ -83,6 +89,7 @@ class Tables:
         index = self._index.joined(OrderIndex.of(orders))
         self._index = OrderIndex.of(orders)
         notes = np.array(self._notes, NOTE)
+        self._noted(notes)
         if self._events:
             rows = np.frombuffer(b"".join(self._events), EVENT)
             self._append("events", run_tables.events(rows, index, self._names))

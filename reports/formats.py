@@ -70,11 +70,11 @@ def count(value: float | None) -> str:
     return _signed(value, f"{abs(round(value)):,}")
 
 
-def factor(value: float | None, places: int = 2) -> str:
+def factor(value: float | None, places: int = 2, plus: bool = False) -> str:
     """A pure number such as a ratio; infinite (no losses to divide by) is "∞"."""
     if value is None or math.isnan(value):
         return NOT_MEASURED
-    return "∞" if math.isinf(value) else _signed(value, f"{abs(value):,.{places}f}")
+    return "∞" if math.isinf(value) else _signed(value, f"{abs(value):,.{places}f}", plus=plus)
 
 
 def measure(value: float | None) -> str:

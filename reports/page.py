@@ -31,6 +31,7 @@ _FORMATS: dict[str, Callable[[Any], str]] = {
     "count": formats.count,
     "factor": formats.factor,
     "fine": lambda value: formats.factor(value, 3),
+    "exact": lambda value: formats.factor(value, 4),
     "measure": formats.measure,
     "quantity": formats.quantity,
     "duration": formats.duration,

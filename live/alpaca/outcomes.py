@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
+from core.errors import InputError
 from core.kernel.kinds import LaneFailure, RejectReason
 from live.alpaca.transport import Reply, TransportError
 from live.alpaca.wire import Problem, WireError, parse
@@ -42,9 +43,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """Too many requests; `reset` is the second (UNIX time) at which there are more, if the broker says so."""
+    """Too many requests; `reset` is the second (UNIX time) at which there are more, `after` how many seconds that is
+    from now: each if the broker says so."""
 
     reset: int | None
+    after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +122,34 @@ def judge_status(reply: Reply) -> Failed | None:
     if 200 <= status < 300:
         return None
     if status == 429:
-        return Limited(_reset(reply))
+        return Limited(_seconds(reply, "x-ratelimit-reset"), _seconds(reply, "retry-after"))
     if 400 <= status < 500:
         return _refusal(reply)
     failure = LaneFailure.SERVER_ERROR if status >= 500 else LaneFailure.UNPARSEABLE
     return Ambiguous(failure, f"status {status} (request {reply.request_id})")
+
+
+def explained(outcome: Failed) -> str:
+    """Why a call brought nothing, in a few words."""
+    if isinstance(outcome, Limited):
+        return "the broker says that there were too many requests"
+    if isinstance(outcome, Refused):
+        return f"the broker refuses: {outcome.message.rstrip('.')} ({outcome.status})"
+    if isinstance(outcome, Unsent):
+        return f"the broker cannot be reached ({outcome.detail})"
+    return f"the broker does not answer as it should ({outcome.detail})"
+
+
+def demanded(outcome: Outcome[T], place: str) -> T:
+    """The value of a call without which nothing can begin; `place` names what it was about. Raises InputError."""
+    if isinstance(outcome, Accepted):
+        return outcome.value
+    if isinstance(outcome, Refused) and outcome.unauthorised:
+        problem = f"the broker does not accept the keys ({outcome.status})"
+        raise InputError("API keys", problem, "Make new paper keys, or copy them again: those of live money do not fit")
+    if isinstance(outcome, Refused):
+        raise InputError(place, explained(outcome), "Mend what it names, and start again")
+    raise InputError(place, explained(outcome), "See that network and address are right, and start again later")
 
 
 def _refusal(reply: Reply) -> Failed:
@@ -159,6 +185,6 @@ def _reason(status: int, problem: Problem) -> RejectReason:
     return next((reason for words, reason in _WORDS if words in message), RejectReason.ORDER_RULE)
 
 
-def _reset(reply: Reply) -> int | None:
-    text = reply.headers.get("x-ratelimit-reset", "")
+def _seconds(reply: Reply, header: str) -> int | None:
+    text = reply.headers.get(header, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None

@@ -12,6 +12,7 @@ meaning (news.py, feed.py) must have an answer for one that it does not know.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
@@ -81,6 +82,18 @@ class Activity(Struct, frozen=True):
     transaction_time: Instant
 
 
+class Flow(Struct, frozen=True):
+    """Cash that moved without a trade, as the account's history lists it: by date, and not always with a time."""
+
+    id: str
+    activity_type: str
+    net_amount: Money = Money(0)
+    date: str = ""
+    status: str = "executed"
+    symbol: str | None = None
+    created_at: Instant | None = None
+
+
 class Position(Struct, frozen=True):
     """Shares held in a symbol; `side` has the sign, whatever `qty` says."""
 
@@ -104,6 +117,8 @@ class Account(Struct, frozen=True):
     equity: Money
     buying_power: Money
     initial_margin: Money = Money(0)
+    multiplier: str | float | None = None
+    shorting_enabled: bool | None = None
     created_at: Instant | None = None
     trading_blocked: bool = False
     account_blocked: bool = False
@@ -136,6 +151,15 @@ class Asset(Struct, frozen=True):
     fractionable: bool
 
 
+class Split(Struct, frozen=True):
+    """A split: `new_rate` shares for `old_rate` old ones, both in micros, from the open of `ex_date` on."""
+
+    symbol: str
+    ex_date: date
+    new_rate: Price
+    old_rate: Price
+
+
 class Problem(Struct, frozen=True):
     """The body of a refusal. Context fields tell causes apart more safely than the message does."""
 
@@ -159,8 +183,9 @@ class Control(Struct, frozen=True):
 _BAR = {"symbol": "S", "start": "t", "open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 
 
-class _Bar(Struct, frozen=True, rename=_BAR):
-    symbol: str
+class Candle(Struct, frozen=True, rename=_BAR):
+    """A bar of history, of any length, named by its start; whose it is stands beside it."""
+
     start: Instant
     open: Price
     high: Price
@@ -173,6 +198,10 @@ class _Bar(Struct, frozen=True, rename=_BAR):
             raise ValueError("the prices of a bar contradict each other")
         if self.volume < 0:
             raise ValueError("a bar with a negative volume")
+
+
+class _Bar(Candle, frozen=True, rename=_BAR):
+    symbol: str
 
 
 class Bar(_Bar, frozen=True, tag_field="T", tag="b"):

@@ -40,14 +40,20 @@ class Day:
 class Weather:
     """The faults of a scenario over one run. Sessions must be asked for in order."""
 
-    def __init__(self, settings: Settings, symbols: tuple[str, ...], desk: Desk) -> None:
-        """Write the schedule into the venue's record. Raises InputError for a schedule that cannot be used."""
+    def __init__(
+        self, settings: Settings, symbols: tuple[str, ...], desk: Desk, groups: Sequence[str] = IN_THE_LOOP
+    ) -> None:
+        """Write the schedule into the venue's record; only faults of these groups take effect in the loop.
+
+        Raises InputError for a schedule that cannot be used.
+        """
         self.faults = settings.faults
+        self._groups = groups
         faults = desk.venue[0]["faults"]
         rows = fault_table(settings, symbols)
         faults["table"][: len(rows)] = rows
         self.table = faults["table"]
-        if any(fault.rule.group in IN_THE_LOOP for fault in self.faults):
+        if any(fault.rule.group in groups for fault in self.faults):
             faults["count"] = len(rows)
             faults["poll"] = settings.breaker.poll
             faults["start_cash"] = desk.venue[0]["cash"]
@@ -76,13 +82,13 @@ class Weather:
     def post(self, day: Day, desk: Desk) -> None:
         """Put what begins in the session on its way."""
         for o in day.begins:
-            if self.faults[o.fault].rule.group in IN_THE_LOOP:
+            if self.faults[o.fault].rule.group in self._groups:
                 post_turns(desk.queue, o.fault, o.begin, o.end)
 
-    def remember(self, log: np.void) -> None:
-        """Keep what the engine has noted (a LOG record), to tell how soon it saw each fault."""
-        if self.faults and log["notes_n"]:
-            self._notes.append(log["notes"][: log["notes_n"]].copy())
+    def remember(self, notes: np.ndarray) -> None:
+        """Keep what the engine has noted (NOTE records), to tell how soon it saw each fault."""
+        if self.faults and len(notes):
+            self._notes.append(notes.copy())
 
     def rows(self, started: int) -> pa.RecordBatch:
         """Rows of `faults`, one a fault of the scenario; one that never came is dated by its plan or by `started`."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.statistics.scores import Bins
 from reports import charts
 from reports.charts import scales, svg
 from reports.formats import NEW_YORK
@@ -220,7 +221,7 @@ def test_a_histogram_draws_every_filled_bin() -> None:
 
 def test_calibrated_bins_lie_on_the_diagonal() -> None:
     p = np.array([0.3, 0.5, 0.7])
-    bins = charts.Reliability(p, p, p - 0.1, p + 0.1, np.full(3, 30.0), np.repeat(p, 30), (0.2, 0.8))
+    bins = charts.Reliability(Bins(p, p, p - 0.1, p + 0.1, np.full(3, 30.0)), np.repeat(p, 30), (0.2, 0.8))
     root = ElementTree.fromstring(charts.draw_reliability(canvas(), bins))
     places = np.array([[float(dot.attrib["cx"]), float(dot.attrib["cy"])] for dot in by_class(root, "dot")])
     assert np.ptp(places.sum(axis=1)) < 0.3

@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "run",
     "scenarios",
+    "rehearse",
     "serve",
+    "paper",
     "replay",
     "compare",
     "report",
@@ -27,6 +29,8 @@ COMMANDS = (
     "status",
     "mode",
     "flatten",
+    "cancel",
+    "adopt",
 )
 GROUPS = ("breaker", "db")
 THREE_DAYS = ("--set", "data.end=2025-11-12")
