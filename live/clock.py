@@ -68,6 +68,22 @@ class VirtualClock:
         self._now = now
 
 
+class ScaledClock:
+    """A clock that goes so many times as fast as the machine's, from a time on: that of a server of virtual time."""
+
+    def __init__(self, start: int, speed: float) -> None:
+        self._start, self._speed = start, speed
+        self._began = time.monotonic_ns()
+
+    def now(self) -> int:
+        """Nanoseconds since 1970, UTC, of that time."""
+        return self._start + int((time.monotonic_ns() - self._began) * self._speed)
+
+    def monotonic(self) -> int:
+        """The same: nobody sets this clock."""
+        return self.now()
+
+
 class Watch:
     """Sees when the wall clock is moved."""
 

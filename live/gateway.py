@@ -96,6 +96,12 @@ class Gateway:
         """Look again at what may be sent: a clock that others move has moved."""
         self._woken.set()
 
+    async def finish(self) -> None:
+        """Make no more calls, and wait until those on their way are settled; what has not left stays in the outbox."""
+        self.parallel = 0
+        while self._flying:
+            await self._pace.sleep(SECOND // 20)
+
     def feed(self, up: bool) -> None:
         """Whether market data arrives: a probe of its lane answers by it."""
         self._feed_up = up

@@ -67,6 +67,11 @@ class History:
         """
         return 0 if self._day is None else self._day.put(symbol, bar)
 
+    def fill(self, symbol: int, bar: Bar | RevisedBar) -> None:
+        """Take in a bar of the running session that was asked for and not heard: it counts until one is heard."""
+        if self._day is not None:
+            self._day.fill(symbol, bar)
+
     def bars(self, until: int) -> Bars:
         """All rows that had ended at `until` (ns UTC): the past, then the running session."""
         return self.look(until)[0]
@@ -103,17 +108,28 @@ class _Day:
         self.ends = int(session["post"])
 
     def put(self, symbol: int, bar: Bar | RevisedBar) -> int:
-        step = self._seconds * SECOND
-        row, off = divmod(int(bar.start) - int(self._time[0]), step)
-        if off or not 0 <= row < len(self._time):
+        row = self._row(bar)
+        if row < 0:
             return 0
         self._versions[row, symbol] += 1
         version = int(self._versions[row, symbol])
         if version == 1:
-            values = (bar.open, bar.high, bar.low, bar.close, bar.volume)
-            self._values[:, row, symbol] = [int(value) / MICRO for value in values]
-            self.newest = max(self.newest, int(bar.start))
+            self._write(row, symbol, bar)
         return version
+
+    def fill(self, symbol: int, bar: Bar | RevisedBar) -> None:
+        row = self._row(bar)
+        if row >= 0 and self._versions[row, symbol] == 0:
+            self._write(row, symbol, bar)
+
+    def _row(self, bar: Bar | RevisedBar) -> int:
+        row, off = divmod(int(bar.start) - int(self._time[0]), self._seconds * SECOND)
+        return -1 if off or not 0 <= row < len(self._time) else row
+
+    def _write(self, row: int, symbol: int, bar: Bar | RevisedBar) -> None:
+        values = (bar.open, bar.high, bar.low, bar.close, bar.volume)
+        self._values[:, row, symbol] = [int(value) / MICRO for value in values]
+        self.newest = max(self.newest, int(bar.start))
 
     def traded(self, start: int) -> bool:
         row = (start - int(self._time[0])) // (self._seconds * SECOND)
@@ -122,7 +138,7 @@ class _Day:
     def bars(self, symbols: tuple[str, ...], until: int) -> Bars:
         step = self._seconds * SECOND
         regular = (self._time >= self._session["open"]) & (self._time < self._session["close"])
-        shown = (self._time + step <= until) & (regular | (self._versions > 0).any(axis=1))
+        shown = (self._time + step <= until) & (regular | np.isfinite(self._values[3]).any(axis=1))
         opens, high, low, close, volume = (grid[shown] for grid in self._values)
         return Bars(
             symbols=symbols,

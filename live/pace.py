@@ -38,17 +38,37 @@ class Pace(Protocol):
         """Begin a task that is at work from this moment on."""
 
 
+class Turn:
+    """One at a time: `async with turn`. Whoever waits for it rests."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._free = asyncio.Event()
+        self._free.set()
+
+    async def __aenter__(self) -> None:
+        while not self._free.is_set():
+            await self._pace.wait(self._free, None)
+        self._free.clear()
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._free.set()
+
+
 class RealPace:
-    """The machine's time."""
+    """The machine's time, or one that goes `speed` times as fast."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self._second = SECOND * speed
 
     async def sleep(self, nanos: int) -> None:
         """Wait so long."""
-        await asyncio.sleep(nanos / SECOND)
+        await asyncio.sleep(nanos / self._second)
 
     async def wait(self, event: asyncio.Event, nanos: int | None) -> bool:
         """Wait for an event, so long at most."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(None if nanos is None else nanos / SECOND):
+            async with asyncio.timeout(None if nanos is None else nanos / self._second):
                 await event.wait()
         return event.is_set()
 

@@ -24,7 +24,7 @@ from live.directory import Directory, State
 from live.dispatch import Dispatcher
 from live.events import Incoming
 from live.news import REST
-from live.pace import Pace, RealPace
+from live.pace import Pace, RealPace, Turn
 from live.pacing import Backoff
 from live.reconcile import Ours, Policy, Report, Snapshot, reconcile
 
@@ -79,7 +79,7 @@ class Reconciler:
         self._pace = line.pace
         self._started = self._since = line.since
         self._backoff = Backoff(1)
-        self._one = asyncio.Lock()
+        self._one = Turn(line.pace)
 
     async def run(self, call: Call | None) -> None:
         """One reconciliation; `call` is the engine's command for it, None when it has only waited, or not even that.

@@ -55,12 +55,14 @@ class Day:
     """What is known of a session before it begins: assets and corporate actions as events, and its splits.
 
     `ratios` are new shares for each old one, float64 (S,). `before` are sessions that strategies look back on and that
-    this process has not lived through, oldest first, in the shares before those splits.
+    this process has not lived through, oldest first, in the shares before those splits; `today` are bars that the
+    session has had before this process joined it.
     """
 
     events: Sequence[Incoming]
     ratios: npt.NDArray[np.float64]
     before: Sequence[Bars] = ()
+    today: Sequence[Bar] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ class Trader:
         self.gateway.send(self.host.poll_operators())
 
     def close(self) -> None:
-        """Stop in good order; orders stay where they are, at the broker."""
+        """Stop in good order, best after `gateway.finish`; orders stay where they are, at the broker."""
         self.host.close()
         self.rest.close()
 
@@ -228,7 +230,7 @@ class Trader:
             return 0
         session = self._plan.sessions[place[0]]
         self._begin(session)
-        for bar in self.host.bars_since(int(session["pre"])):
+        for bar in self.host.bars_since(int(session["pre"])):  # which count before those of the session's brief
             self._history.put(int(bar["symbol"]), _received(bar, self._plan.spec.symbols))
         self._minute = self._clock.now() // MINUTE * MINUTE
         begins = {Phase.PRE: "pre", Phase.REGULAR: "open", Phase.POST: "close", Phase.CLOSED: "post"}
@@ -240,6 +242,8 @@ class Trader:
         for bars in day.before:
             self._history.remember(bars)
         self._history.begin(session, day.ratios)
+        for bar in day.today:
+            self._history.fill(self._plan.spec.symbols.index(bar.symbol), bar)
         self._session = session
         self._minute = max(int(session["pre"]), self._clock.now() // MINUTE * MINUTE)
         return day.events

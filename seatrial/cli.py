@@ -22,6 +22,8 @@ from seatrial.commands import (
     db,
     doctor,
     operate,
+    paper,
+    rehearse,
     replay,
     report,
     run,
@@ -51,7 +53,9 @@ app = typer.Typer(
 )
 app.command("run", epilog=run.EXAMPLES)(run.run)
 app.command("scenarios", epilog=scenarios.EXAMPLES)(scenarios.scenarios)
+app.command("rehearse", epilog=rehearse.EXAMPLES)(rehearse.rehearse)
 app.command("serve", epilog=serve.EXAMPLES)(serve.serve)
+app.command("paper", epilog=paper.EXAMPLES)(paper.paper)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
 app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.command("report", epilog=report.EXAMPLES)(report.report)

@@ -12,6 +12,7 @@ from live.secrets import Secret
 
 PAPER = "https://paper-api.alpaca.markets"
 PAPER_STREAM = "wss://paper-api.alpaca.markets/stream"
+DATA = "https://data.alpaca.markets"
 DATA_STREAM = "wss://stream.data.alpaca.markets/v2/"
 FEEDS = ("iex", "sip", "delayed_sip", "test")
 _REMEDY = f"Use {PAPER}, or a server on this machine such as http://127.0.0.1:8080"
@@ -35,11 +36,13 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The three addresses of one account and its keys."""
+    """The four addresses of one account, its keys, and the market data feed's name."""
 
     trading: str
     trading_stream: str
+    data: str
     data_stream: str
+    feed: str
     keys: Keys
     loopback: bool
 
@@ -50,11 +53,12 @@ class Endpoint:
             raise InputError("feed", f"{feed!r} is no feed of Alpaca", f"Use one of {', '.join(FEEDS)}")
         address = url.rstrip("/").removesuffix("/v2")
         if address == PAPER:
-            return cls(PAPER, PAPER_STREAM, DATA_STREAM + feed, keys, loopback=False)
+            return cls(PAPER, PAPER_STREAM, DATA, DATA_STREAM + feed, feed, keys, loopback=False)
         server = _local(address)
         if server is None:
             raise InputError("broker url", f"{_harmless(url)} is not Alpaca's paper service", _REMEDY)
-        return cls(f"http://{server}", f"ws://{server}/stream", f"ws://{server}/v2/{feed}", keys, loopback=True)
+        rest, sockets = f"http://{server}", f"ws://{server}"
+        return cls(rest, f"{sockets}/stream", rest, f"{sockets}/v2/{feed}", feed, keys, loopback=True)
 
 
 def _local(address: str) -> str | None:

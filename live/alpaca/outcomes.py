@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
+from core.errors import InputError
 from core.kernel.kinds import LaneFailure, RejectReason
 from live.alpaca.transport import Reply, TransportError
 from live.alpaca.wire import Problem, WireError, parse
@@ -126,6 +127,29 @@ def judge_status(reply: Reply) -> Failed | None:
         return _refusal(reply)
     failure = LaneFailure.SERVER_ERROR if status >= 500 else LaneFailure.UNPARSEABLE
     return Ambiguous(failure, f"status {status} (request {reply.request_id})")
+
+
+def explained(outcome: Failed) -> str:
+    """Why a call brought nothing, in a few words."""
+    if isinstance(outcome, Limited):
+        return "the broker says that there were too many requests"
+    if isinstance(outcome, Refused):
+        return f"the broker refuses: {outcome.message.rstrip('.')} ({outcome.status})"
+    if isinstance(outcome, Unsent):
+        return f"the broker cannot be reached ({outcome.detail})"
+    return f"the broker does not answer as it should ({outcome.detail})"
+
+
+def demanded(outcome: Outcome[T], place: str) -> T:
+    """The value of a call without which nothing can begin; `place` names what it was about. Raises InputError."""
+    if isinstance(outcome, Accepted):
+        return outcome.value
+    if isinstance(outcome, Refused) and outcome.unauthorised:
+        problem = f"the broker does not accept the keys ({outcome.status})"
+        raise InputError("API keys", problem, "Make new paper keys, or copy them again: those of live money do not fit")
+    if isinstance(outcome, Refused):
+        raise InputError(place, explained(outcome), "Mend what it names, and start again")
+    raise InputError(place, explained(outcome), "See that network and address are right, and start again later")
 
 
 def _refusal(reply: Reply) -> Failed:

@@ -12,6 +12,7 @@ meaning (news.py, feed.py) must have an answer for one that it does not know.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, cast
@@ -122,6 +123,8 @@ class Account(Struct, frozen=True):
     equity: Money
     buying_power: Money
     initial_margin: Money = Money(0)
+    multiplier: str | float | None = None
+    shorting_enabled: bool | None = None
     created_at: Instant | None = None
     trading_blocked: bool = False
     account_blocked: bool = False
@@ -154,6 +157,15 @@ class Asset(Struct, frozen=True):
     fractionable: bool
 
 
+class Split(Struct, frozen=True):
+    """A split: `new_rate` shares for `old_rate` old ones, both in micros, from the open of `ex_date` on."""
+
+    symbol: str
+    ex_date: date
+    new_rate: Price
+    old_rate: Price
+
+
 class Problem(Struct, frozen=True):
     """The body of a refusal. Context fields tell causes apart more safely than the message does."""
 
@@ -177,8 +189,9 @@ class Control(Struct, frozen=True):
 _BAR = {"symbol": "S", "start": "t", "open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 
 
-class _Bar(Struct, frozen=True, rename=_BAR):
-    symbol: str
+class Candle(Struct, frozen=True, rename=_BAR):
+    """A bar of history, of any length, named by its start; whose it is stands beside it."""
+
     start: Instant
     open: Price
     high: Price
@@ -191,6 +204,10 @@ class _Bar(Struct, frozen=True, rename=_BAR):
             raise ValueError("the prices of a bar contradict each other")
         if self.volume < 0:
             raise ValueError("a bar with a negative volume")
+
+
+class _Bar(Candle, frozen=True, rename=_BAR):
+    symbol: str
 
 
 class Bar(_Bar, frozen=True, tag_field="T", tag="b"):

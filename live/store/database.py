@@ -19,7 +19,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from core.errors import InputError
 
-Transaction: TypeAlias = Connection  # what callers outside hold and hand on, without knowing what it is
+Database: TypeAlias = Engine  # what callers outside hold and hand on, without knowing what it is
+Transaction: TypeAlias = Connection
 
 DEFAULT_URL = "sqlite:///seatrial.db"
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000")

@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "run",
     "scenarios",
+    "rehearse",
     "serve",
+    "paper",
     "replay",
     "compare",
     "report",

@@ -1,0 +1,268 @@
+"""From a configuration to a trader on Alpaca paper that may start.
+
+    configuration   the scenario's dialect; cash, and where history begins, come from the account and the calendar
+    time            the machine's, or that of a `seatrial serve` that goes at a speed
+    checks          the account may trade, clocks agree, a new run is flat, each symbol is known, there are bars
+
+Nothing is written before all of it has been seen to, but for bars into their cache. The lock, recovery and the streams
+come after it (live.service), and what happens while it trades is in trading.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from core.calendar import as_date, sessions
+from core.config import load_settings, to_toml
+from core.datasets.dataset import Dataset
+from core.engine_config import engine_config
+from core.errors import InputError
+from core.kernel.records import MAX_SYMBOLS
+from core.kernel.state import new_state
+from core.kernel.units import MICRO, SECOND
+from core.settings.scenario import Settings
+from core.strategies.contract import Strategy
+from live.alpaca.endpoint import Endpoint
+from live.alpaca.market_data import MarketData
+from live.alpaca.rest import Rest
+from live.alpaca.wire import Account
+from live.brief import Briefs, Needs, Sources, sessions_before
+from live.cache import BarCache
+from live.clock import Clock, ScaledClock, SystemClock
+from live.keys import read_keys
+from live.opening import account_of, check_clock, check_flat, check_terms
+from live.pace import Pace, RealPace
+from live.service import Plan
+from live.signals import Traded
+from live.store import migrate, runs, status
+from live.store.database import Database, open_engine
+from live.store.runs import RunSpec
+from sim.alpaca.text import parse_time
+from sim.scenario import load_strategies, strategy_masks
+
+BAR_SECONDS = 60  # what the data stream has
+GRACE = 2 * SECOND  # after a minute's end, until its bars are taken to be in
+LATENESS = 0.05  # real seconds of the same, at a speed
+CALENDAR = timedelta(days=60), timedelta(days=400)  # back and ahead
+TIMEOUT = 5.0
+
+Sessions = npt.NDArray[np.void]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line asked for. `run` and `bars` None: the configuration's own; `keys` None: the environment."""
+
+    config: str
+    endpoint: str
+    database: str
+    feed: str
+    keys: Path | None = None
+    run: str | None = None
+    bars: Path | None = None
+    quotes: bool = False
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Time(NamedTuple):
+    """Which time it is traded in, and how many times as fast as the machine's it goes."""
+
+    clock: Clock
+    pace: Pace
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A trader that may start. `events` are those that the run has already; `notices` what could not be had."""
+
+    settings: Settings
+    endpoint: Endpoint
+    time: Time
+    database: Database
+    rest: Rest
+    data: MarketData
+    cache: BarCache
+    briefs: Briefs
+    plan: Plan
+    events: int
+    notices: list[str]
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.rest.close()
+        self.data.close()
+        self.database.dispose()
+
+
+class _Before(NamedTuple):
+    """A run that the database has already."""
+
+    config: Mapping[str, Any]
+    events: int
+    last: int
+
+
+def prepare(wish: Wish) -> Prepared:
+    """See to everything that a trader needs. Raises InputError, with nothing written, for what is in the way."""
+    draft = _draft(wish)
+    strategies = load_strategies(draft)
+    endpoint = Endpoint.at(wish.endpoint, read_keys(wish.keys, os.environ), wish.feed)
+    time = time_of(endpoint)
+    database = open_engine(wish.database, create=False)
+    migrate.check(database)
+    rest, data = Rest(endpoint), MarketData(endpoint)
+    account = account_of(rest)
+    check_terms(account, draft.account)
+    check_clock(rest, time.clock)
+    known = _known(database, wish.run or draft.name)
+    if known is None:
+        check_flat(rest)
+    folder, symbols = _market(wish, draft)
+    table, place = _calendar(time.clock.now())
+    warmup = max(strategy.warmup for strategy in strategies)
+    begun = _begun(account, known, sessions_before(table, table[place], warmup, BAR_SECONDS))
+    settings = load_settings(
+        wish.config,
+        {**wish.changes, "data.bars": str(folder), "data.symbols": list(symbols), "data.end": None, **begun},
+    )
+    cache = BarCache(folder, symbols)
+    since = int(table["date"][place]) - 1 if known is None else known.last // (86_400 * SECOND)
+    briefs = Briefs(Sources(rest, data, cache, time.clock), Needs(table, BAR_SECONDS, warmup, since))
+    notices = briefs.prepare(table[place])
+    plan = _plan(wish, settings, strategies, account, table[place:], briefs, time.speed)
+    events = 0 if known is None else known.events
+    return Prepared(settings, endpoint, time, database, rest, data, cache, briefs, plan, events, notices)
+
+
+def time_of(endpoint: Endpoint) -> Time:
+    """The machine's time; for a server of ours its virtual one. Raises InputError for a server in lockstep."""
+    said = _virtual_clock(endpoint.trading) if endpoint.loopback else None
+    if said is None:
+        return Time(SystemClock(), RealPace(), 1.0)
+    if said["mode"] == "lockstep":
+        remedy = "Start it with --speed, or use `seatrial rehearse`."
+        raise InputError(endpoint.trading, "is in lockstep: its clock waits until somebody moves it", remedy)
+    speed = float(said["mode"])
+    return Time(ScaledClock(parse_time(said["now"]), speed), RealPace(speed), speed)
+
+
+def _virtual_clock(url: str) -> dict[str, Any] | None:
+    """What `seatrial serve` says of its clock; None for every other server, and for none."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{url}/sim/clock", timeout=TIMEOUT) as answer:
+            found = json.loads(answer.read())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and {"mode", "now"} <= found.keys() else None
+
+
+def _draft(wish: Wish) -> Settings:
+    """The configuration as it is written."""
+    settings = load_settings(wish.config, wish.changes)
+    for key, entries in (("faults", settings.faults), ("halts", settings.halts)):
+        if entries:
+            problem = "has entries, and on paper the market and the broker make their own"
+            raise InputError(f"{settings.name}: {key}", problem, "Take them out; `seatrial rehearse` plays them.")
+    return settings
+
+
+def _market(wish: Wish, draft: Settings) -> tuple[Path, tuple[str, ...]]:
+    """The folder of bars and the symbols; a folder that is not there yet will be made beside the configuration."""
+    folder = wish.bars
+    if folder is None:
+        try:
+            folder = draft.bars_path()
+        except InputError:
+            folder = Path(wish.config).resolve().parent / draft.data.bars
+    folder, symbols = folder.resolve(), draft.data.symbols
+    if symbols is None and folder.exists():
+        symbols = Dataset.open(folder).symbols
+    if symbols is None:
+        raise InputError(f"{draft.name}: data.symbols", "is missing", "Name the symbols that are to be traded.")
+    if len(symbols) > MAX_SYMBOLS:
+        problem = f"{len(symbols)} symbols, and the engine holds {MAX_SYMBOLS}"
+        raise InputError(f"{draft.name}: data.symbols", problem, "Name fewer.")
+    return folder, symbols
+
+
+def _calendar(now: int) -> tuple[Sessions, int]:
+    """Exchange sessions around a time, and the place of the last one that has begun."""
+    today = as_date(now // (86_400 * SECOND))
+    table = sessions(today - CALENDAR[0], today + CALENDAR[1])
+    return table, int(np.searchsorted(table["pre"], now, side="right")) - 1
+
+
+def _known(database: Database, name: str) -> _Before | None:
+    """A run of this name in the database."""
+    with database.connect() as connection:
+        found = runs.find(connection, name)
+        if found is None:
+            return None
+        standing = status.read(connection, name)
+    return _Before(tomllib.loads(found[1].config, parse_float=Decimal), standing.events, standing.last)
+
+
+def _begun(account: Account, known: _Before | None, before: list[np.void]) -> dict[str, Any]:
+    """What a run keeps from its beginning: its cash, and the sessions that warmed it up."""
+    if known is not None:
+        stored = known.config
+        return {
+            "account.cash": stored["account"]["cash"],
+            "data.start": stored["data"]["start"],
+            "data.warm_up_sessions": stored["data"]["warm_up_sessions"],
+        }
+    return {
+        "account.cash": Decimal(int(account.cash)) / MICRO,
+        "data.start": as_date(before[0]["date"]),
+        "data.warm_up_sessions": len(before),
+    }
+
+
+def _plan(
+    wish: Wish,
+    settings: Settings,
+    strategies: list[Strategy],
+    account: Account,
+    ahead: Sessions,
+    briefs: Briefs,
+    speed: float,
+) -> Plan:
+    symbols = settings.data.symbols
+    assert symbols is not None
+    masks = strategy_masks(settings, symbols)
+    return Plan(
+        name=settings.name,
+        spec=RunSpec(
+            name=wish.run or settings.name,
+            kind="paper",
+            account=account.id,
+            seed=settings.seed,
+            config=to_toml(settings),
+            symbols=symbols,
+            strategies=tuple(settings.strategies),
+            code_version=version("seatrial"),
+        ),
+        genesis=new_state(engine_config(settings, len(symbols), as_date(ahead["date"][0]))),
+        traded=[Traded(strategy, mask) for strategy, mask in zip(strategies, masks, strict=True)],
+        sessions=ahead,
+        day=briefs,
+        bar_seconds=BAR_SECONDS,
+        grace=max(GRACE, int(LATENESS * speed * SECOND)),
+        quotes=wish.quotes,
+        poll=int(settings.breaker.poll),
+    )

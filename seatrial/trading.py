@@ -1,0 +1,176 @@
+"""While it trades: the observers around it, the sessions prepared ahead, the stop in good order, and the run directory.
+
+SIGINT and SIGTERM stop it: nothing new is sent, what is on its way is waited for, the state is saved and the lock let
+go. Orders stay at the broker, protection among them. Any error ends it at once, and what is durable is all that the
+next process needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.calendar import as_date
+from core.config import config_hash
+from core.datasets.dataset import Dataset
+from core.errors import InputError
+from core.kernel.units import MINUTE
+from live import logs
+from live.books import Books
+from live.export import Circumstances, export
+from live.host import Observer
+from live.notify import Webhook
+from live.secrets import Secret
+from live.service import Surroundings, Trader
+from live.store import runs
+from live.store.writer import StoreWriter
+from live.telemetry import Exporters, Telemetry
+from live.traced import TracedRest
+from seatrial.paper import BAR_SECONDS, Prepared
+from seatrial.ticker import Ticker
+
+WEBHOOK = "SEATRIAL_ALERT_WEBHOOK"
+AHEAD = 60 * MINUTE  # how long before a session it is prepared
+AGAIN = 5 * MINUTE  # and how soon again, if that failed
+PATIENCE = 15.0  # real seconds that a stop waits for requests
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+Tell = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Where is written what happens: JSON lines to a file, and unless `quiet` lines for people to stderr."""
+
+    log: Path
+    quiet: bool = False
+
+
+def trade(prepared: Prepared, notes: Notes, greet: Callable[[Trader], None]) -> Books:
+    """Take the lock, take up or begin the run, and trade until a signal comes; returns the books at the end.
+
+    `greet` is called once it trades. Raises InputError when another process trades the account or the run is another
+    one, HostError when the database failed, and whatever else ended it.
+    """
+    plan, clock = prepared.plan, prepared.time.clock
+    writer = StoreWriter(prepared.database, plan.spec.account, clock.now())
+    with ExitStack() as stack:
+        stack.callback(writer.close)  # unless the trader has closed it
+        telemetry, observers, tell = stack.enter_context(_observed(prepared, notes))
+        for notice in prepared.notices:
+            telemetry.log.warning("not to be had", problem=notice)
+        place = Surroundings(
+            prepared.endpoint,
+            clock,
+            prepared.time.pace,
+            observers,
+            rest=lambda endpoint: TracedRest(endpoint, telemetry),
+        )
+        trader = Trader(writer, plan, place)
+        stack.callback(trader.close)
+        greet(trader)
+        try:
+            asyncio.run(_until_stopped(trader, prepared, tell))
+        except BaseExceptionGroup as group:
+            raise _first(group) from group
+        return trader.host.books
+    raise AssertionError("an exit stack swallows nothing")
+
+
+def write_run(prepared: Prepared, out: Path, repeat: str) -> Path:
+    """The run directory of all that the run has seen, made by replaying its journal."""
+    dataset = Dataset.open(prepared.cache.folder, prepared.cache.symbols)
+    data = {
+        "folder": str(prepared.cache.folder),
+        "manifest_sha256": dataset.manifest_sha256,
+        "feed": prepared.endpoint.feed,
+        "adjustment": "raw",
+    }
+    with prepared.database.connect() as connection:
+        found = runs.find(connection, prepared.plan.spec.name)
+        assert found is not None, "a run that has just traded"
+        return export(connection, found[0], out, Circumstances([data], BAR_SECONDS, repeat))
+
+
+@contextmanager
+def _observed(prepared: Prepared, notes: Notes) -> Iterator[tuple[Telemetry, list[Observer], Tell]]:
+    """Logs, spans and metrics, alerts to a webhook, and lines for people; all of them in nobody's way."""
+    name, clock = prepared.plan.spec.name, prepared.time.clock
+    attributes = {"seatrial.kind": "paper", "seatrial.run": name, "seatrial.config": config_hash(prepared.settings)}
+    address = os.environ.pop(WEBHOOK, "")
+    with ExitStack() as stack:
+        webhook = Webhook(Secret(address), name) if address else None
+        file = stack.enter_context(notes.log.open("a", encoding="utf-8"))
+        lines = logs.install(clock, stream=file)
+        stack.callback(lines.close)
+        exporters = Exporters({"seatrial.run": name})
+        stack.callback(exporters.close)
+        telemetry = Telemetry(clock, exporters.tracer, exporters.meter, attributes)
+        observers: list[Observer] = [telemetry]
+        if webhook is not None:
+            stack.callback(webhook.close)
+            observers.append(webhook)
+        ticker = None if notes.quiet else Ticker(sys.stderr)
+        if ticker is not None:
+            stack.callback(ticker.close)
+            observers.append(ticker)
+
+        def tell(what: str, text: str) -> None:
+            telemetry.log.info(what, text=text)
+            if ticker is not None:
+                ticker.tell(clock.now(), what, text)
+
+        yield telemetry, observers, tell
+
+
+async def _until_stopped(trader: Trader, prepared: Prepared, tell: Tell) -> None:
+    """Trade until SIGINT or SIGTERM; a second one does not wait for what is on its way."""
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def stopping() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stopping)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(trader.run()), group.create_task(_prepare_ahead(prepared, tell))]
+        await stop.wait()
+        tell("stopping", "nothing new is sent; orders stay at the broker")
+        waits = [asyncio.ensure_future(trader.gateway.finish()), asyncio.ensure_future(hurry.wait())]
+        await asyncio.wait(waits, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        for task in [*waits, *tasks]:
+            task.cancel()
+
+
+async def _prepare_ahead(prepared: Prepared, tell: Tell) -> None:
+    """Ask for what is to be known of each coming session, an hour before it begins."""
+    clock, pace = prepared.time.clock, prepared.time.pace
+    for session in prepared.plan.sessions[1:]:
+        begins = int(session["pre"])
+        while clock.now() < begins - AHEAD:
+            await pace.sleep(MINUTE)
+        done = False
+        while not done and clock.now() < begins:
+            try:
+                problems = await asyncio.to_thread(prepared.briefs.prepare, session)
+                done = True
+            except InputError as error:
+                problems = [str(error)]
+            for problem in problems:
+                tell("not had", f"for {as_date(session['date'])}: {problem}")
+            if not done:
+                await pace.sleep(AGAIN)
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    """What ended it: of several errors the first, and none of the cancellations that follow from it."""
+    errors = [_first(error) if isinstance(error, BaseExceptionGroup) else error for error in group.exceptions]
+    return next((error for error in errors if not isinstance(error, asyncio.CancelledError)), errors[0])
