@@ -264,7 +264,10 @@ class Host:
         return own and int(symbol["entry"]) != 0 and int(symbol["stage"]) == ExitStage.NONE
 
     def _write_event(self, event: Incoming, seq: int) -> int:
-        """Fill the event record; returns the time at which it is visible, which never goes back."""
+        """Fill the event record; returns the time at which it is visible, which never goes back.
+
+        Nothing is known before it has happened: where a broker's clock is ahead of ours, ours counts.
+        """
         now = max(event.t_visible or self._clock.now(), self.books.run("now"))
         fields = self._fields
         fields[:] = 0
@@ -273,7 +276,7 @@ class Host:
             fields[FIELDS[name]] = value
         fields[FIELDS["seq"]] = seq
         fields[FIELDS["kind"]] = event.kind
-        fields[FIELDS["t_market"]] = event.t_market
+        fields[FIELDS["t_market"]] = min(event.t_market, now)
         fields[FIELDS["t_received"]] = event.t_received
         fields[FIELDS["t_visible"]] = now
         return now

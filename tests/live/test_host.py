@@ -318,6 +318,23 @@ def test_another_run_under_the_same_name_is_refused(sqlite_url: str, key: str):
         open_host(sqlite_url, VirtualClock(OPENING), replace(SPEC, **{key: other}))
 
 
+@pytest.mark.parametrize("kind", [EventKind.FILL, EventKind.QUOTE])
+def test_a_broker_whose_clock_is_ahead_breaks_nothing(url: str, kind: EventKind):
+    """Alpaca's stamps were seen a second ahead of a synchronised host."""
+    host, clock = trading(url)
+    (submit,) = host.handle(signal(NOW, 0, 1))
+    accepted, fill = executed(submit, NOW)
+    quote = Incoming(kind, NOW, NOW, {"symbol": 0, "price": 99 * MICRO, "target": 101 * MICRO}, source="feed")
+    ahead = replace(fill if kind is EventKind.FILL else quote, t_market=NOW + SECOND)
+    host.handle(accepted, ahead)
+    assert host.books.run("broken") == 0
+    assert host.books.run("mode") == Mode.NORMAL
+    host.close()
+    again = open_host(url, clock)
+    assert int(again.state["symbols"][0, 0]["qty"]) == int(submit.command["qty"]) * (kind is EventKind.FILL)
+    again.close()
+
+
 def test_a_flow_of_cash_is_booked_once_whatever_process_hears_of_it(url: str):
     host, _ = trading(url)
     fields = {"code": CashKind.DIVIDEND, "amount": 40 * MICRO, "symbol": 0}
