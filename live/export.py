@@ -10,6 +10,7 @@ the mid price of a fill is the engine's mark at that moment.
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,13 +36,17 @@ STAGES = ("load", "signals", "replay", "report")
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What a run's page says that the journal does not know; the keys are those of run.json."""
+    """What a run's page says that the journal does not know; the keys are those of run.json.
+
+    `bars` is a dataset's folder, which moves into the run's.
+    """
 
     data: Sequence[Mapping[str, str]] = ()
     bar_seconds: int = 60
     repeat: str = ""
     expectations: Sequence[Mapping[str, Any]] = ()
     wall_seconds: Mapping[str, float] = field(default_factory=dict)
+    bars: Path | None = None
 
 
 def export(connection: Transaction, run: int, out: Path, circumstances: Circumstances | None = None) -> Path:
@@ -53,7 +58,10 @@ def export(connection: Transaction, run: int, out: Path, circumstances: Circumst
     spec = runs.by_number(connection, run)
     first = runs.load_snapshot(connection, run, first=True)
     books = Books(first.state, spec.symbols, spec.strategies)
+    about = circumstances or Circumstances()
     with RunWriter(out) as writer:
+        if about.bars is not None:
+            shutil.move(about.bars, writer.folder / "bars")
         writer.write_config(spec.config)
         tables = Tables(writer, books, dict(runs.broker_orders(connection, run)))
         started = 0
@@ -61,7 +69,7 @@ def export(connection: Transaction, run: int, out: Path, circumstances: Circumst
             started = started or int(step.event[0]["t_visible"])
             tables.step(step.event, step.before, step.entry.detail)
         tables.finish(books.run("now"))
-        document = _document(spec, books, circumstances or Circumstances())
+        document = _document(spec, books, about)
         return writer.finish({**document, "started": utc_text(started), "bars": tables.bars})
 
 
