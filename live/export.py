@@ -45,24 +45,17 @@ def _unjudged(_document: Mapping[str, Any], _books: Books, _writer: RunWriter) -
 class Circumstances:
     """What a run's page says that the journal does not know; the keys are those of run.json.
 
-<<<<<<< HEAD
-    `bars` is a dataset's folder, which moves into the run's.
-=======
-    `judge` is given that document, the books at the end and the writer, to which it may add a table; what it answers
+    `bars` is a dataset's folder, which moves into the run's. `judge` is given that document, the books at the end and the writer, to which it may add a table; what it answers
     goes over the document. `noted` is shown what the engine noted, NOTE records in their order.
->>>>>>> main
     """
 
     data: Sequence[Mapping[str, str]] = ()
     bar_seconds: int = 60
     repeat: str = ""
-    wall_seconds: Mapping[str, float] = field(default_factory=dict)
-<<<<<<< HEAD
     bars: Path | None = None
-=======
+    wall_seconds: Mapping[str, float] = field(default_factory=dict)
     judge: Judge = _unjudged
     noted: Noted = ignored
->>>>>>> main
 
 
 def export(connection: Transaction, run: int, out: Path, circumstances: Circumstances | None = None) -> Path:
@@ -75,7 +68,6 @@ def export(connection: Transaction, run: int, out: Path, circumstances: Circumst
     spec = runs.by_number(connection, run)
     first = runs.load_snapshot(connection, run, first=True)
     books = Books(first.state, spec.symbols, spec.strategies)
-    about = circumstances or Circumstances()
     with RunWriter(out) as writer:
         if about.bars is not None:
             shutil.move(about.bars, writer.folder / "bars")
@@ -86,13 +78,8 @@ def export(connection: Transaction, run: int, out: Path, circumstances: Circumst
             started = started or int(step.event[0]["t_visible"])
             tables.step(step.event, step.before, step.entry.detail)
         tables.finish(books.run("now"))
-<<<<<<< HEAD
-        document = _document(spec, books, about)
-        return writer.finish({**document, "started": utc_text(started), "bars": tables.bars})
-=======
         document = _document(spec, books, about) | {"started": utc_text(started), "bars": tables.bars}
         return writer.finish({**document, **about.judge(document, books, writer)})
->>>>>>> main
 
 
 def _document(spec: RunSpec, books: Books, about: Circumstances) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from sim.alpaca.exchange import Options
 from sim.alpaca.faults.kinds import KINDS as EDGE
 from sim.alpaca.serve import Running
 from sim.expectations import evaluate, is_told
-from sim.unfinished import unfinished
+from sim.unfinished import undone
 
 LEAST_LIFE = 10 * MINUTE  # of virtual time: what dies more often stays down, as the host has it
 LOOK = 0.2  # real seconds between two looks at how far it has come
@@ -219,7 +219,7 @@ def _judged(life: _Life, document: Mapping[str, Any], books: Books, writer: RunW
         _count_faults(life)
         writer.append("faults", exchange.world.weather.rows(exchange.world.start))
     writer.close()
-    left = unfinished(books.state)
+    left = undone(books.state)
     agreed = agreement.agreement(exchange.broker, books.state, writer)
     return {
         "invariants": {**document["invariants"], **agreed},

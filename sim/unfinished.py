@@ -37,6 +37,14 @@ LIVENESS = (MetricExpectation.model_validate({"metric": "unfinished", "equals": 
 
 def unfinished(state: np.ndarray, venue: np.ndarray) -> list[str]:
     """Names of what is left undone, such as `unknown_order`; STATE of the engine and VENUE, each of shape (1,)."""
+    ours, theirs = state["orders"][0], venue["orders"][0]
+    alive = (theirs["id"] != 0) & (theirs["stand"] != Stand.DONE)
+    stray = bool(np.any(alive & ((ours["id"] != theirs["id"]) | (ours["terminal"] != 0))))
+    return [*undone(state), *(["stray_order"] if stray else [])]
+
+
+def undone(state: np.ndarray) -> list[str]:
+    """Names of what the engine by itself has left undone; STATE of shape (1,)."""
     st = state[0]
     left = []
     if int(st["run"]["unknown"]):
@@ -49,10 +57,6 @@ def unfinished(state: np.ndarray, venue: np.ndarray) -> list[str]:
         left.append("exit_under_way")
     if int(st["config"]["flat_before_close"]) and bool(np.any(held & (symbols["entry"] != 0))):
         left.append("open_trade")
-    ours, theirs = state["orders"][0], venue["orders"][0]
-    alive = (theirs["id"] != 0) & (theirs["stand"] != Stand.DONE)
-    if bool(np.any(alive & ((ours["id"] != theirs["id"]) | (ours["terminal"] != 0)))):
-        left.append("stray_order")
     breakers = state["lanes"][0]["state"]
     left += [f"breaker_open_{lane.name.lower()}" for lane in Lane if breakers[lane] == Breaker.OPEN]
     active = state["conditions"][0]["active"]
