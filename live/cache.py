@@ -30,7 +30,7 @@ from core.datasets.reference import read_actions, read_daily
 from core.datasets.writer import About, SessionTables, bar_table, write_dataset
 from core.kernel.units import MICRO
 from live.alpaca.market_data import Candles
-from live.alpaca.wire import Split
+from live.alpaca.messages import Split
 
 ASKED = b"seatrial.symbols"
 DAILY, ACTIONS = "daily.parquet", "actions.parquet"

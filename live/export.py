@@ -45,8 +45,9 @@ def _unjudged(_document: Mapping[str, Any], _books: Books, _writer: RunWriter) -
 class Circumstances:
     """What a run's page says that the journal does not know; the keys are those of run.json.
 
-    `bars` is a dataset's folder, which moves into the run's. `judge` is given that document, the books at the end and the writer, to which it may add a table; what it answers
-    goes over the document. `noted` is shown what the engine noted, NOTE records in their order.
+    `bars` is a dataset's folder, which moves into the run's. `judge` is given that document, the books at the end and
+    the writer, to which it may add a table; what it answers goes over the document. `noted` is shown what the engine
+    noted, NOTE records in their order.
     """
 
     data: Sequence[Mapping[str, str]] = ()
