@@ -35,8 +35,11 @@ LIVENESS = (MetricExpectation.model_validate({"metric": "unfinished", "equals": 
 """What a scenario expects that must come to its end."""
 
 
-def unfinished(state: np.ndarray, venue: np.ndarray) -> list[str]:
-    """Names of what is left undone, such as `unknown_order`; STATE of the engine and VENUE, each of shape (1,)."""
+def unfinished(state: np.ndarray, venue: np.ndarray | None = None) -> list[str]:
+    """Names of what is left undone, such as `unknown_order`; STATE of the engine and VENUE, each of shape (1,).
+
+    Without `venue` nobody looks for strays, as where a broker numbers its orders otherwise than we do.
+    """
     st = state[0]
     left = []
     if int(st["run"]["unknown"]):
@@ -49,12 +52,16 @@ def unfinished(state: np.ndarray, venue: np.ndarray) -> list[str]:
         left.append("exit_under_way")
     if int(st["config"]["flat_before_close"]) and bool(np.any(held & (symbols["entry"] != 0))):
         left.append("open_trade")
-    ours, theirs = state["orders"][0], venue["orders"][0]
-    alive = (theirs["id"] != 0) & (theirs["stand"] != Stand.DONE)
-    if bool(np.any(alive & ((ours["id"] != theirs["id"]) | (ours["terminal"] != 0)))):
+    if venue is not None and _strays(state["orders"][0], venue["orders"][0]):
         left.append("stray_order")
     breakers = state["lanes"][0]["state"]
     left += [f"breaker_open_{lane.name.lower()}" for lane in Lane if breakers[lane] == Breaker.OPEN]
     active = state["conditions"][0]["active"]
     left += [f"condition_{condition.name.lower()}" for condition in BY_ITSELF if active[condition]]
     return left
+
+
+def _strays(ours: np.ndarray, theirs: np.ndarray) -> bool:
+    """Whether an order lives at the broker that is over for us, or that we know nothing of."""
+    alive = (theirs["id"] != 0) & (theirs["stand"] != Stand.DONE)
+    return bool(np.any(alive & ((ours["id"] != theirs["id"]) | (ours["terminal"] != 0))))
