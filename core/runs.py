@@ -48,7 +48,7 @@ class RunWriter:
 
     def __init__(self, out: Path) -> None:
         """Prepare to write `out`. Raises InputError when something is already there."""
-        _refuse_occupied(out)
+        refuse_occupied(out)
         self.out = out
         self.folder = out.with_name(f".{out.name}.partial-{os.getpid()}")
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -109,7 +109,7 @@ class RunWriter:
         ordered = {key: document[key] for key in [*RUN_KEYS, *(document.keys() - RUN_KEYS.keys())]}
         text = json.dumps(ordered, indent=2, allow_nan=False, default=_json_number)
         (self.folder / "run.json").write_text(text + "\n", encoding="utf-8")
-        _refuse_occupied(self.out)
+        refuse_occupied(self.out)
         self.folder.rename(self.out)
         return self.out
 
@@ -253,7 +253,8 @@ def _same_type(found: pa.DataType, wanted: pa.DataType) -> bool:
     return bool(found == wanted)
 
 
-def _refuse_occupied(out: Path) -> None:
+def refuse_occupied(out: Path) -> None:
+    """Raise InputError when there is something at `out` already."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(str(out), "already exists", "Name another folder with --out, or remove this one.")
 

@@ -20,8 +20,10 @@ from live.answers import Action, Answered, Call
 from live.news import Found
 from live.reconcile import Snapshot
 
+DAY = 86_400 * SECOND
+BEFORE = 7 * DAY  # flows are dated by days, and listed days later
 EARLIER = SECOND  # executions are asked for from this long before their order's submission: clocks differ
-LISTS = 6  # requests of a snapshot, at least
+LISTS = 7  # requests of a snapshot, at least
 
 
 class Question(NamedTuple):
@@ -78,6 +80,9 @@ def fetch(rest: Rest, questions: Sequence[Question], since: int, now: int) -> Fe
     fills = rest.fills_since(since)
     if not isinstance(fills, Accepted):
         return fills
+    flows = rest.flows_since(since - BEFORE)
+    if not isinstance(flows, Accepted):
+        return flows
     account, after = rest.account(), rest.positions()
     if not isinstance(account, Accepted):
         return account
@@ -87,7 +92,7 @@ def fetch(rest: Rest, questions: Sequence[Question], since: int, now: int) -> Fe
     if _shares(before.value) != positions:
         return Ambiguous(LaneFailure.UNPARSEABLE, "positions moved while the books were read")
     listed = tuple(orders.values())
-    return Snapshot(now, account.value, listed, tuple(fills.value), positions, absent, unasked)
+    return Snapshot(now, account.value, listed, tuple(fills.value), positions, absent, unasked, tuple(flows.value))
 
 
 def _ask(rest: Rest, questions: Sequence[Question], orders: dict[str, Order]) -> tuple[frozenset[int], frozenset[int]]:

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.identities import client_order_id
-from core.kernel.kinds import TERMINAL, OrderType, Role
+from core.kernel.kinds import TERMINAL, EventKind, OrderType, Role
 from core.kernel.records import MAX_ORDERS
 from core.kernel.types import Order as OrderRecord
 from live.alpaca.wire import Order
@@ -42,6 +42,7 @@ class Directory:
         self._place = {symbol: i for i, symbol in enumerate(symbols)}
         self._number: OrderedDict[str, int] = OrderedDict()  # broker id -> our number
         self._broker: dict[int, str] = {}
+        self._flows: set[str] = set()  # identities of flows of cash that were booked
         self._passed_on: OrderedDict[str, dict[int, int]] = OrderedDict()  # broker id -> cumulative -> quantity
 
     def restore(self, orders: Iterable[tuple[int, str]], executions: Iterable[tuple[str, int]]) -> None:
@@ -135,9 +136,19 @@ class Directory:
             _, forgotten = self._number.popitem(last=False)
             self._broker.pop(forgotten, None)
 
+    def remember(self, flows: Iterable[str]) -> None:
+        """Take back what the store knows: the identities of flows of cash that were booked."""
+        self._flows.update(flows)
+
+    def taken_in(self, flow: str) -> bool:
+        """Whether a flow of cash of this identity was booked."""
+        return flow in self._flows
+
     def delivered(self, event: Incoming) -> None:
-        """Remember what is now in the engine's hands: an execution by its natural key."""
-        if event.identity is not None and event.identity.startswith("execution:"):
+        """Remember what is now in the engine's hands: an execution by its natural key, a flow of cash by its name."""
+        if event.kind is EventKind.CASH_FLOW and event.identity is not None:
+            self._flows.add(event.identity)
+        elif event.identity is not None and event.identity.startswith("execution:"):
             quantity = abs(event.fields["qty"])
             self.pass_on(event.detail["broker_order_id"], int(event.detail["cum_qty"]), quantity)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from core.kernel.kinds import CommandKind, EventKind, RejectReason
 from core.kernel.units import SECOND
 from live.alpaca.orders import UnfitError, order_request
-from live.alpaca.outcomes import Limited
+from live.alpaca.outcomes import Accepted, Limited
 from live.answers import SUBMITS, Action, Answered, Call, Reader, Task
 from live.clock import Clock
 from live.directory import Directory
@@ -125,10 +125,11 @@ class Dispatcher:
         answer = self._reader().read(call, outcome, now - call.started)
         wait = self._backoff.delay(call.task.attempt) if answer.delay is None else answer.delay
         if isinstance(outcome, Limited):
-            wait = self._until(outcome, wait)
-            self._bucket.close(now + wait)
+            wait = self.limited(outcome, wait)
         if answer.again is not None:
             self._queue.append(replace(answer.again, not_before=now + wait))
+        if call.action is Action.CANCEL and isinstance(outcome, Accepted):
+            return [*answer.events, *self._also_taken(call)]
         return answer.events
 
     def finish(self, call: Call) -> None:
@@ -139,6 +140,16 @@ class Dispatcher:
         """Whether something about an order's group is still to be sent, or on its way."""
         group = self._directory.parent(number)
         return group in self._busy or any(self._group(task.job) == group for task in self._queue)
+
+    def limited(self, outcome: Limited, otherwise: int) -> int:
+        """The server takes nothing for a while; returns ns until it does: by its own word, or `otherwise`."""
+        wait = self._until(outcome, otherwise)
+        self._bucket.close(self._clock.monotonic() + wait)
+        return wait
+
+    def closed(self) -> int:
+        """Nanoseconds for which the server has said that it takes nothing."""
+        return self._bucket.closed(self._clock.monotonic())
 
     def charge(self, calls: int) -> None:
         """Take tokens for calls that are made beside the queue."""
@@ -152,8 +163,10 @@ class Dispatcher:
         self._busy = {group: other for group, other in self._busy.items() if other is not call}
 
     def _until(self, limited: Limited, otherwise: int) -> int:
-        """How long a rate limit lasts: until the time that the server names, or by backoff."""
+        """How long a rate limit lasts: as long as the server says, until the time that it names, or by backoff."""
         wait = -1 if limited.reset is None else limited.reset * SECOND - self._clock.now()
+        if limited.after is not None:
+            wait = limited.after * SECOND  # which does not ask whose clock is right
         return wait if 0 <= wait <= LONGEST_RESET else otherwise
 
     def _call(self, chosen: Task, now: int) -> Call:
@@ -180,6 +193,17 @@ class Dispatcher:
             wait = max(wait, self._dark_since + self._limits.patience - now)
         first = task.job.urgency <= 1
         return max(wait, self._bucket.wait(now, 0 if first else self._limits.reserve))
+
+    def _also_taken(self, call: Call) -> list[Incoming]:
+        """A cancel was taken: those of the same order that still wait are done with it.
+
+        The engine repeats a cancel that stays without an answer, and behind a closed limit the repetitions pile up.
+        """
+        number = int(call.job.command["order"])
+        same = [t for t in self._queue if t.action is Action.CANCEL and int(t.job.command["order"]) == number]
+        self._queue = [task for task in self._queue if task not in same]
+        event = self._reader().event
+        return [event(EventKind.ORDER_PENDING_CANCEL, task.job, answers=task.job.number) for task in same]
 
     def _unsent_of(self, group: int) -> Task | None:
         """The submit of a group, if it is still here."""

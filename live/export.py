@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shutil
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from core.kernel.units import MICRO, decimal
 from core.runs import RunWriter
 from live import recovery
 from live.books import Books
-from live.export_tables import Tables
+from live.export_tables import Noted, Tables, ignored
 from live.store import runs
 from live.store.database import Transaction
 from live.store.runs import RunSpec
@@ -34,19 +34,29 @@ MARK_RULE = "close of the newest bar; frozen when stale or when a jump is not ye
 STAGES = ("load", "signals", "replay", "report")
 
 
+Judge = Callable[[Mapping[str, Any], Books, RunWriter], Mapping[str, Any]]
+
+
+def _unjudged(_document: Mapping[str, Any], _books: Books, _writer: RunWriter) -> Mapping[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     """What a run's page says that the journal does not know; the keys are those of run.json.
 
-    `bars` is a dataset's folder, which moves into the run's.
+    `bars` is a dataset's folder, which moves into the run's. `judge` is given that document, the books at the end and
+    the writer, to which it may add a table; what it answers goes over the document. `noted` is shown what the engine
+    noted, NOTE records in their order.
     """
 
     data: Sequence[Mapping[str, str]] = ()
     bar_seconds: int = 60
     repeat: str = ""
-    expectations: Sequence[Mapping[str, Any]] = ()
     wall_seconds: Mapping[str, float] = field(default_factory=dict)
     bars: Path | None = None
+    judge: Judge = _unjudged
+    noted: Noted = ignored
 
 
 def export(connection: Transaction, run: int, out: Path, circumstances: Circumstances | None = None) -> Path:
@@ -55,22 +65,22 @@ def export(connection: Transaction, run: int, out: Path, circumstances: Circumst
     Raises InputError when the journal is damaged or this engine does not decide as the one that wrote it, and when
     there is something at `out` already.
     """
+    about = circumstances or Circumstances()
     spec = runs.by_number(connection, run)
     first = runs.load_snapshot(connection, run, first=True)
     books = Books(first.state, spec.symbols, spec.strategies)
-    about = circumstances or Circumstances()
     with RunWriter(out) as writer:
         if about.bars is not None:
             shutil.move(about.bars, writer.folder / "bars")
         writer.write_config(spec.config)
-        tables = Tables(writer, books, dict(runs.broker_orders(connection, run)))
+        tables = Tables(writer, books, dict(runs.broker_orders(connection, run)), about.noted)
         started = 0
         for step in recovery.steps(connection, run, first, books):
             started = started or int(step.event[0]["t_visible"])
             tables.step(step.event, step.before, step.entry.detail)
         tables.finish(books.run("now"))
-        document = _document(spec, books, about)
-        return writer.finish({**document, "started": utc_text(started), "bars": tables.bars})
+        document = _document(spec, books, about) | {"started": utc_text(started), "bars": tables.bars}
+        return writer.finish({**document, **about.judge(document, books, writer)})
 
 
 def _document(spec: RunSpec, books: Books, about: Circumstances) -> dict[str, Any]:
@@ -100,7 +110,7 @@ def _document(spec: RunSpec, books: Books, about: Circumstances) -> dict[str, An
         "events": books.seen(),
         "wall_seconds": {stage: float(about.wall_seconds.get(stage, 0.0)) for stage in STAGES},
         "invariants": {name: witness if number == broken else "ok" for number, name in held.items()},
-        "expectations": [dict(expectation) for expectation in about.expectations],
+        "expectations": [],
         "repeat": about.repeat,
     }
 

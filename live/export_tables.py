@@ -7,7 +7,7 @@ its rule is `nbbo`, which is how Alpaca's paper engine fills.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,18 @@ FLUSH_EVENTS = 10_000
 FLUSH_ORDERS = 256  # new orders: their slots are not in use again before the next flush
 
 Row = dict[str, Any]
+Noted = Callable[[NDArray[np.void]], None]
+
+
+def ignored(_notes: NDArray[np.void]) -> None:
+    """Nobody asks what was noted."""
 
 
 class Tables:
     """Takes steps of `books`, which the caller makes, and writes their rows. `broker_ids` are by order number."""
 
-    def __init__(self, writer: RunWriter, books: Books, broker_ids: Mapping[int, str]) -> None:
+    def __init__(self, writer: RunWriter, books: Books, broker_ids: Mapping[int, str], noted: Noted = ignored) -> None:
+        self._noted = noted
         self.bars = 0
         self._writer = writer
         self._books = books
@@ -83,6 +89,7 @@ class Tables:
         index = self._index.joined(OrderIndex.of(orders))
         self._index = OrderIndex.of(orders)
         notes = np.array(self._notes, NOTE)
+        self._noted(notes)
         if self._events:
             rows = np.frombuffer(b"".join(self._events), EVENT)
             self._append("events", run_tables.events(rows, index, self._names))
@@ -97,19 +104,19 @@ class Tables:
             intents, times, rows_ = zip(*self._checks, strict=True)
             checks = np.array(list(rows_), CHECK)
             self._append("checks", run_tables.checks(np.array(intents, np.int64), np.array(times, np.int64), checks))
-        if self._fills:
-            self._append("fills", _fills(self._fills, self._names))
         if self._equity:
             self._append("equity", _equity(self._equity))
-        gathered: tuple[list[Any], ...] = (self._events, self._notes, self._decisions, self._checks, self._fills)
-        for part in (*gathered, self._equity):
+        gathered: tuple[list[Any], ...] = (self._events, self._notes, self._decisions, self._checks, self._equity)
+        for part in gathered:
             part.clear()
         self._held = self._symbols()["qty"].copy()
         self._flushed_order = self._books.run("next_order")
 
     def finish(self, time: int) -> None:
-        """Write the rest: every order in its last state, and the positions at the end, ns UTC."""
+        """Write the rest: every order in its last state, fills by venue time, and the positions at the end, ns UTC."""
         self.flush()
+        if self._fills:
+            self._append("fills", _fills(sorted(self._fills, key=lambda row: int(row["time"])), self._names))
         if self._ended:
             numbers = sorted(self._ended)
             rows = np.frombuffer(b"".join(self._ended[number] for number in numbers), ORDER)

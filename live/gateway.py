@@ -44,6 +44,9 @@ class Host(Protocol):
     def handle(self, *events: Incoming) -> tuple[Outgoing, ...]:
         """Take events in; returns committed commands."""
 
+    def flows(self) -> list[str]:
+        """Identities of the flows of cash that were booked."""
+
     def confirm_writer(self) -> None:
         """Raise when somebody else writes for this account by now."""
 
@@ -57,6 +60,7 @@ class Gateway:
         self._host = host
         self._rest = line.rest
         self._directory = line.directory
+        self._directory.remember(host.flows())
         self._dispatcher = line.dispatcher
         self._clock = line.clock
         self._pace = line.pace

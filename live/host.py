@@ -35,6 +35,7 @@ from live.alerts import Alerts, Change
 from live.books import Books
 from live.clock import SOURCE, TOLERANCE, Clock, stopwatch
 from live.events import FIELDS, Incoming, Outgoing, Step, Verdict
+from live.flows import IDENTITY
 from live.projections import Projections
 from live.recovery import Recovered
 from live.store import journal, operators, rows, runs
@@ -160,6 +161,11 @@ class Host:
         """(broker order id, cumulative quantity after it) of all executions that were booked."""
         with self._writer.transaction() as connection:
             return runs.executions(connection, self.run)
+
+    def flows(self) -> list[str]:
+        """Identities of the flows of cash that were booked."""
+        with self._writer.transaction() as connection:
+            return runs.identities(connection, self.run, IDENTITY)
 
     def bars_since(self, since: int) -> NDArray[np.void]:
         """The bars that became visible since a time, ns UTC, EVENT in their order."""

@@ -38,6 +38,23 @@ class Pace(Protocol):
         """Begin a task that is at work from this moment on."""
 
 
+class Turn:
+    """One at a time: `async with turn`. Whoever waits for it rests."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._free = asyncio.Event()
+        self._free.set()
+
+    async def __aenter__(self) -> None:
+        while not self._free.is_set():
+            await self._pace.wait(self._free, None)
+        self._free.clear()
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._free.set()
+
+
 class RealPace:
     """The machine's time, or one that goes `speed` times as fast."""
 

@@ -29,11 +29,15 @@ class TokenBucket:
     def wait(self, now: int, reserve: int = 0) -> int:
         """Nanoseconds until a token beyond `reserve` is there; 0 when it is there now."""
         room = (self._burst - reserve - 1) * self._step
-        return max(self._full_at - room - now, self._closed_until - now, 0)
+        return max(self._full_at - room - now, self.closed(now), 0)
 
     def take(self, now: int) -> None:
         """Take one token; those who must not wait may take it before it is there."""
         self._full_at = max(self._full_at, now) + self._step
+
+    def closed(self, now: int) -> int:
+        """Nanoseconds until the server takes anything again."""
+        return max(self._closed_until - now, 0)
 
     def close(self, until: int) -> None:
         """The server has said that nothing more is taken until then."""

@@ -9,7 +9,8 @@
                 price, and only after a second look
     positions   ours plus the executions just found must be the broker's. A difference stops the symbol and is told;
                 no trade is ever made up to explain it
-    cash        compared where positions agree, within a tolerance for fees and interest
+    cash        compared where positions agree; flows of the account's history that explain a difference are booked
+                (flows.py), what is left beyond a tolerance is told
     account     another account than the journal's is no difference but the end of this journal
 
 A status follows only where it says something new, so a second run over the same facts finds nothing to say. An order
@@ -29,9 +30,10 @@ import numpy.typing as npt
 from core.errors import InputError
 from core.kernel.kinds import EventKind, OrderStatus, ReconcileStep, RejectReason
 from core.kernel.units import MICRO, SECOND
-from live.alpaca.wire import Account, Activity, Order
+from live.alpaca.wire import Account, Activity, Flow, Order
 from live.directory import Directory
 from live.events import Incoming
+from live.flows import explain, from_flow
 from live.news import ENDED, REST, Execution, Found, about, from_account, from_activity, from_execution, from_status
 
 _ALIVE_BEYOND = frozenset(s for s in OrderStatus if s >= OrderStatus.WORKING)
@@ -81,6 +83,7 @@ class Snapshot:
     positions: Mapping[str, int]
     absent: frozenset[int] = frozenset()
     unasked: frozenset[int] = frozenset()
+    flows: Sequence[Flow] = ()
 
 
 class Caught(NamedTuple):
@@ -254,8 +257,22 @@ def _compare(directory: Directory, ours: Ours, snapshot: Snapshot, policy: Polic
             cash -= qty * event.fields["price"] // MICRO
             if event.fields["symbol"] >= 0:
                 expected[event.fields["symbol"]] += qty
+    _compare_positions(directory, expected, snapshot, report)
+    if not report.differs:
+        cash += _explained(directory, int(snapshot.account.cash) - cash, snapshot, policy, report)
+    report.events.append(from_account(snapshot.account, snapshot.time))
+    difference = int(snapshot.account.cash) - cash
+    if not report.differs and abs(difference) > policy.cash_tolerance:
+        report.cash = difference
+        fields = {"code": ReconcileStep.EQUITY_DIFFERS, "amount": int(snapshot.account.equity)}
+        told = {"difference": f"cash: ours {cash}, theirs {int(snapshot.account.cash)} micro-dollars"}
+        now = snapshot.time
+        report.events.append(Incoming(EventKind.RECONCILE, now, now, fields, source=REST, detail=told))
+
+
+def _compare_positions(directory: Directory, expected: Sequence[int], snapshot: Snapshot, report: Report) -> None:
+    """What each symbol is to hold against what it holds at the broker."""
     now = snapshot.time
-    report.events.append(from_account(snapshot.account, now))
     for symbol, name in enumerate(directory.symbols):
         theirs = snapshot.positions.get(name, 0)
         if theirs != expected[symbol]:
@@ -264,9 +281,10 @@ def _compare(directory: Directory, ours: Ours, snapshot: Snapshot, policy: Polic
         fields = {"code": step, "symbol": symbol, "qty": theirs}
         told = {"difference": report.differs[symbol]} if symbol in report.differs else {}
         report.events.append(Incoming(EventKind.RECONCILE, now, now, fields, source=REST, detail=told))
-    difference = int(snapshot.account.cash) - cash
-    if not report.differs and abs(difference) > policy.cash_tolerance:
-        report.cash = difference
-        fields = {"code": ReconcileStep.EQUITY_DIFFERS, "amount": int(snapshot.account.equity)}
-        told = {"difference": f"cash: ours {cash}, theirs {int(snapshot.account.cash)} micro-dollars"}
-        report.events.append(Incoming(EventKind.RECONCILE, now, now, fields, source=REST, detail=told))
+
+
+def _explained(directory: Directory, difference: int, snapshot: Snapshot, policy: Policy, report: Report) -> int:
+    """Book the flows that explain a difference of cash, micros; returns what they come to."""
+    flows = explain(snapshot.flows, difference, directory.taken_in, policy.cash_tolerance)
+    report.events += [from_flow(flow, directory.symbol(flow.symbol or ""), snapshot.time) for flow in flows]
+    return sum(int(flow.net_amount) for flow in flows)

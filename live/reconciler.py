@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from core.kernel.kinds import EventKind, Lane, ReconcileStep
-from live.alpaca.outcomes import Failed
+from live.alpaca.outcomes import Failed, Limited
 from live.alpaca.rest import Rest
 from live.answers import Call, failure_of, told
 from live.asking import LISTS, Question, fetch
@@ -24,7 +24,7 @@ from live.directory import Directory, State
 from live.dispatch import Dispatcher
 from live.events import Incoming
 from live.news import REST
-from live.pace import Pace, RealPace
+from live.pace import Pace, RealPace, Turn
 from live.pacing import Backoff
 from live.reconcile import Ours, Policy, Report, Snapshot, reconcile
 
@@ -79,7 +79,7 @@ class Reconciler:
         self._pace = line.pace
         self._started = self._since = line.since
         self._backoff = Backoff(1)
-        self._one = asyncio.Lock()
+        self._one = Turn(line.pace)
 
     async def run(self, call: Call | None) -> None:
         """One reconciliation; `call` is the engine's command for it, None when it has only waited, or not even that.
@@ -91,11 +91,16 @@ class Reconciler:
             must = call is not None or bool(self._books.state["run"]["reconciling"][0])
             absent: frozenset[int] | None = None
             while True:
+                if closed := self._dispatcher.closed():
+                    await self._pace.sleep(closed)
                 snapshot = await self._look()
                 if not isinstance(snapshot, Snapshot):
                     if not must:
                         return
-                    await self._pace.sleep(self._backoff.delay(failures))
+                    wait = self._backoff.delay(failures)
+                    if isinstance(snapshot, Limited):
+                        wait = self._dispatcher.limited(snapshot, wait)
+                    await self._pace.sleep(wait)
                     failures += 1
                     continue
                 look += 1

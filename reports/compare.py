@@ -11,13 +11,15 @@ from pathlib import Path
 
 from reports import formats
 from reports.comparison.causes import causes, haircut_figure
+from reports.comparison.delays import delay_figures
 from reports.comparison.document import document_of, text_of
 from reports.comparison.findings import Findings
 from reports.comparison.orders import orders
 from reports.comparison.overlay import distribution_table, likeness_table, overlay
+from reports.comparison.revisions import revision_figure
 from reports.comparison.stories import Stories
 from reports.comparison.summary import summary
-from reports.page import Table, columns, render
+from reports.page import Figure, Table, columns, render
 
 MOST_REVISED = 30
 
@@ -48,9 +50,11 @@ def comparison_html(findings: Findings) -> str:
         likeness=likeness_table(findings),
         orders=orders(findings, stories.linked),
         distributions=distribution_table(findings),
+        delays=delay_figures(findings),
         haircut=haircut_figure(findings.replayed.haircut),
         revisions=_revisions(findings),
         revised=_revised(findings, stories),
+        revision_figure=_revision_figure(findings),
         same_data=run["data"][0]["manifest_sha256"] == simulation["data"][0]["manifest_sha256"],
         stories=stories.told(),
         left_out=stories.left_out,
@@ -65,12 +69,19 @@ def _revisions(findings: Findings) -> Table | None:
         ("Bars that both have", formats.count(found.bars)),
         ("Bars that only the run’s data have", formats.count(found.only_run)),
         ("Bars that only the simulation’s data have", formats.count(found.only_simulation)),
-        ("Closes that differ", formats.count(found.revised)),
-        ("Median revision", formats.bp(found.median_bp)),
-        ("Largest revision", formats.bp(found.largest_bp)),
+        ("Closes that differ", formats.count(len(found.changed))),
+        ("Median revision", formats.bp(found.changed.median_bp)),
+        ("Largest revision", formats.bp(found.changed.largest_bp)),
+        ("Rises that became falls, or the other way", formats.count(int(found.changed.turned.sum()))),
         ("Trades decided on a revised bar", formats.count(len(found.decisions))),
     ]
     return Table(columns("What", "Value"), rows, "Revised bars")
+
+
+def _revision_figure(findings: Findings) -> Figure | None:
+    found = findings.revisions
+    axes = ("in the simulation’s data, bp", "in the run’s data, bp")
+    return revision_figure(found.changed, "revisions", axes) if found is not None else None
 
 
 def _revised(findings: Findings, stories: Stories) -> Table | None:

@@ -70,11 +70,11 @@ def count(value: float | None) -> str:
     return _signed(value, f"{abs(round(value)):,}")
 
 
-def factor(value: float | None, places: int = 2) -> str:
+def factor(value: float | None, places: int = 2, plus: bool = False) -> str:
     """A pure number such as a ratio; infinite (no losses to divide by) is "∞"."""
     if value is None or math.isnan(value):
         return NOT_MEASURED
-    return "∞" if math.isinf(value) else _signed(value, f"{abs(value):,.{places}f}")
+    return "∞" if math.isinf(value) else _signed(value, f"{abs(value):,.{places}f}", plus=plus)
 
 
 def measure(value: float | None) -> str:
@@ -96,6 +96,8 @@ def duration(seconds: float | None) -> str:
     """A length of time in the two largest units that matter."""
     if seconds is None or math.isnan(seconds):
         return NOT_MEASURED
+    if seconds < 0:
+        return f"−{duration(-seconds)}"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
@@ -165,9 +167,11 @@ def title(name: str) -> str:
 
 
 def axis_labels(kind: str, ticks: Sequence[float]) -> list[str]:
-    """Short labels of axis ticks with the decimals their step needs; `kind` money, percent, bp or plain."""
+    """Short labels of axis ticks with the decimals their step needs; `kind` money, percent, bp, duration or plain."""
     if not len(ticks):
         return []
+    if kind == "duration":
+        return [duration(tick) for tick in ticks]
     scale, prefix, suffix = {"percent": (100.0, "", "%"), "bp": (1.0, "", "")}.get(kind, (1.0, "", ""))
     if kind == "money":
         top = max(abs(tick) for tick in ticks)

@@ -31,6 +31,7 @@ _FORMATS: dict[str, Callable[[Any], str]] = {
     "count": formats.count,
     "factor": formats.factor,
     "fine": lambda value: formats.factor(value, 3),
+    "exact": lambda value: formats.factor(value, 4),
     "measure": formats.measure,
     "quantity": formats.quantity,
     "duration": formats.duration,
@@ -119,6 +120,11 @@ def cell(value: object, kind: str) -> Markup:
     return escape(words)
 
 
+def css_text(words: object) -> Markup:
+    """Words inside a string of a style sheet, which knows no HTML: all but letters and digits are given by number."""
+    return Markup("".join(c if c.isalnum() else f"\\{ord(c):06x}" for c in str(words)))
+
+
 @cache
 def environment() -> Environment:
     """The template environment: everything is escaped, an unknown name is an error."""
@@ -129,7 +135,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update({name: _FORMATS[name] for name in _FORMATS}, cell=cell, words=formats.words)
+    env.filters.update({name: _FORMATS[name] for name in _FORMATS}, cell=cell, words=formats.words, css=css_text)
     return env
 
 

@@ -1,16 +1,10 @@
-"""Small pure functions from columns to the figures that a report prints; nothing here reads a file.
-
-Sources: Wilson (1927) for score intervals; Brier (1950) for the score of probabilities, its skill taken
-against the base rate of the same sample.
-"""
+"""Small pure functions from columns to the figures that a report prints; nothing here reads a file."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from reports.columns import Bools, Codes, Floats, Times
+from reports.columns import Codes, Floats, Times
 from reports.formats import NEVER, local
 
 _HOUR = 3_600_000_000_000
@@ -95,54 +89,6 @@ def profit_factor(results: Floats) -> float:
         return np.nan
     gains, losses = float(results[results > 0].sum()), float(-results[results < 0].sum())
     return gains / losses if losses else (np.inf if gains else np.nan)
-
-
-def wilson(hits: Floats, n: Floats, z: float = 1.959964) -> tuple[Floats, Floats]:
-    """Score interval of a proportion (95 % by default), both float64; stays inside [0, 1]."""
-    p = hits / n
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """How well probabilities `p` foretold outcomes: counts, scores and equal-count bins (each float64[k])."""
-
-    n: int
-    base_rate: float
-    mean_p: float
-    brier: float
-    skill: float
-    forecast: Floats
-    frequency: Floats
-    low: Floats
-    high: Floats
-    count: Floats
-
-
-def calibrate(p: Floats, hit: Bools, most_bins: int = 10, least: int = 20) -> Calibration:
-    """Scores and reliability bins of float64[n] probabilities and bool[n] outcomes.
-
-    Bins hold equally many signals, at least `least` each where there are so many. Skill is
-    1 - Brier / (r (1 - r)), against always forecasting the base rate r; NaN when all outcomes are alike.
-    """
-    n = len(p)
-    if n == 0:
-        none = np.zeros(0)
-        return Calibration(0, np.nan, np.nan, np.nan, np.nan, none, none, none, none, none)
-    y = hit.astype(np.float64)
-    order = np.argsort(p, kind="stable")
-    bins = int(np.clip(n // least, 1, most_bins))
-    edges = np.linspace(0, n, bins + 1).astype(np.int64)[:-1]
-    size = np.diff(np.append(edges, n)).astype(np.float64)
-    hits = np.add.reduceat(y[order], edges)
-    low, high = wilson(hits, size)
-    rate, brier = float(y.mean()), float(np.mean((p - y) ** 2))
-    spread = rate * (1 - rate)
-    skill = 1 - brier / spread if spread else np.nan
-    forecast = np.add.reduceat(p[order], edges) / size
-    return Calibration(n, rate, float(p.mean()), brier, skill, forecast, hits / size, low, high, size)
 
 
 def histogram(values: Floats, bins: int, upper: float = 0.99) -> tuple[Floats, Floats]:

@@ -19,16 +19,20 @@ from reports.comparison.prices import Prices
 from reports.page import render
 from reports.sections.verdict import KINDS
 from reports.weekly.account import changes, margin
+from reports.weekly.calibration import calibration
 from reports.weekly.choice import Chosen
+from reports.weekly.data import data_quality
+from reports.weekly.drawdown import drawdown
 from reports.weekly.drills import drills
 from reports.weekly.envelope import envelope, exposure, limit_use
-from reports.weekly.incidents import availability, breaches, data_quality, refusals
-from reports.weekly.luck import calibration_tests, standing
+from reports.weekly.incidents import availability, breaches, refusals
+from reports.weekly.latency import latency
+from reports.weekly.luck import standing
 from reports.weekly.parity import compared, haircut, parity
 from reports.weekly.parts import Section, kind_of, plain, section_document
-from reports.weekly.risk import drawdown, tail_risk
-from reports.weekly.signals import calibration, sizing
-from reports.weekly.trading import attribution, execution, intents_of, latency
+from reports.weekly.risk import tail_risk
+from reports.weekly.sizing import sizing
+from reports.weekly.trading import attribution, execution, intents_of
 from reports.weekly.verdict import Head, head, head_document
 
 SCHEMA = 1
@@ -52,7 +56,7 @@ def weekly_report(chosen: Chosen, prices: Prices | None, trials: int) -> Report:
     """
     facts = chosen.facts
     found, intents = compared(facts), intents_of(facts)
-    tests, word = calibration_tests(chosen)
+    judged, word = calibration(chosen)
     sections = [
         envelope(facts),
         limit_use(facts),
@@ -61,7 +65,7 @@ def weekly_report(chosen: Chosen, prices: Prices | None, trials: int) -> Report:
         tail_risk(chosen),
         drawdown(chosen),
         sizing(facts),
-        calibration(facts, tests),
+        judged,
         execution(facts, intents, prices),
         refusals(facts),
         latency(facts, intents),

@@ -23,6 +23,7 @@ from seatrial.commands import (
     doctor,
     operate,
     paper,
+    rehearse,
     replay,
     report,
     run,
@@ -32,9 +33,10 @@ from seatrial.commands import (
     sweep,
     synth,
 )
+from seatrial.failures import explained
 from seatrial.options import examples
 
-BAD_INPUT, DEFECT, INTERRUPTED = 2, 70, 130
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="seatrial",
@@ -51,6 +53,7 @@ app = typer.Typer(
 )
 app.command("run", epilog=run.EXAMPLES)(run.run)
 app.command("scenarios", epilog=scenarios.EXAMPLES)(scenarios.scenarios)
+app.command("rehearse", epilog=rehearse.EXAMPLES)(rehearse.rehearse)
 app.command("serve", epilog=serve.EXAMPLES)(serve.serve)
 app.command("paper", epilog=paper.EXAMPLES)(paper.paper)
 app.command("replay", epilog=replay.EXAMPLES)(replay.replay)
@@ -65,6 +68,8 @@ app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("status", epilog=operate.STATUS_EXAMPLES)(operate.status)
 app.command("mode", epilog=operate.MODE_EXAMPLES)(operate.mode)
 app.command("flatten", epilog=operate.FLATTEN_EXAMPLES)(operate.flatten)
+app.command("cancel", epilog=operate.CANCEL_EXAMPLES)(operate.cancel)
+app.command("adopt", epilog=operate.ADOPT_EXAMPLES)(operate.adopt)
 app.add_typer(operate.breaker_app)
 app.add_typer(db.app)
 
@@ -100,26 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             import traceback
 
             traceback.print_exc()
-        error, code = _explained(failure)
+        error, code = explained(failure)
         console.show_error(error, as_json)
     if code == INTERRUPTED:
         console.show_error(
             InputError("seatrial", "interrupted", "Start it again; no folder is left half-written."), as_json
         )
     sys.exit(code)
-
-
-def _explained(failure: Exception) -> tuple[InputError, int]:
-    """What to tell about a failure, and the exit code."""
-    if isinstance(failure, InputError):
-        return failure, BAD_INPUT
-    if isinstance(failure, typer.TyperException):
-        command = getattr(getattr(failure, "ctx", None), "command_path", "seatrial")
-        problem, _, near = failure.format_message().removesuffix(".").partition(". Did you mean ")
-        remedy = f"Did you mean {near}" if near else f"`{command} --help` shows what it takes."
-        return InputError(command, problem, remedy), BAD_INPUT
-    if isinstance(failure, OSError) and failure.filename is not None:
-        problem = str(failure.strerror or failure).lower()
-        return InputError(str(failure.filename), problem, "See to it, or name another place."), BAD_INPUT
-    problem = f"{type(failure).__name__}: {failure}".rstrip(": ")
-    return InputError("seatrial failed", problem, "Set SEATRIAL_DEBUG=1 for the traceback, and report it."), DEFECT

@@ -12,8 +12,8 @@ Requests go one at a time, so that their order is certain. A rehearsal of the sa
 order by order, however fast the machine is; only failures that take real time, such as an answer that never comes, end
 by the machine's clock.
 
-The process can be told to die: at a moment of virtual time it arms one of the places between two writes, or of the
-places around a request, and passes it by SIGKILL.
+The process can be told to die: at a moment of virtual time, or at the next of the places between two writes or around
+a request that it comes to after it. It does so by SIGKILL, so nothing is tidied up.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from importlib.metadata import version
@@ -50,11 +50,14 @@ from live.events import FIELDS, STAMPED, Incoming
 from live.pace import VirtualPace
 from live.service import Day, Plan, Surroundings, Trader
 from live.signals import Traded
-from live.store import points
+from live.store import operators, points
 from live.store.database import open_engine
 from live.store.runs import RunSpec
 from live.store.writer import StoreWriter
+from seatrial.mishaps import AT_ONCE, Act, Death, Jump
 from sim.alpaca.text import parse_time, stamp
+from sim.faults.schedule import fault_table
+from sim.faults.weather import Days
 from sim.market import calendar_events
 from sim.scenario import load_strategies, open_data, strategy_masks
 
@@ -62,26 +65,34 @@ PATIENCE = 20.0  # real seconds for what the server has sent to arrive
 DEADLINES = Deadlines(submit=2.0, cancel=2.0, read=2.0)  # of requests: a server on this machine answers or never will
 BRIEFED = frozenset({EventKind.ASSET, EventKind.SPLIT})
 SENDING, ANSWERED = "sending", "answered"
-PLACES = (SENDING, ANSWERED, "before_inbox", "after_step", "after_journal", "after_outbox", "after_intent_commit")
-
-
-@dataclass(frozen=True, slots=True)
-class Death:
-    """When the process ends itself, ns UTC of virtual time, and at which of PLACES."""
-
-    at: int
-    place: str
+FAR = 10**12  # ns, when nobody has anything to do: the server ends before it
+PLACES = (
+    AT_ONCE,
+    SENDING,
+    ANSWERED,
+    "before_inbox",
+    "after_step",
+    "after_journal",
+    "after_outbox",
+    "after_intent_commit",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """All that a trading process is started with. `feed` is the data stream's name."""
+    """All that a trading process is started with.
+
+    `others` is what happens to it beside its death, `since` the virtual time after which it has still to happen, ns
+    UTC, and `feed` the data stream's name.
+    """
 
     settings: Settings
     name: str
     database: str
     server: str
     death: Death | None = None
+    others: Sequence[Act | Jump] = ()
+    since: int = 0
     feed: str = "iex"
 
 
@@ -109,9 +120,9 @@ class Control:
         """The server's time."""
         return parse_time(self._ask("GET", "/sim/clock", None)["now"])
 
-    def advance(self, until: int) -> Said:
+    def advance(self, until: int, to_news: bool = True) -> Said:
         """Move the server to its next news, or to a time if there is none before."""
-        said = self._ask("POST", "/sim/advance", {"until": stamp(until), "to_news": True})
+        said = self._ask("POST", "/sim/advance", {"until": stamp(until), "to_news": to_news})
         sent = {"trading": said["sent"]["trading"], "data": said["sent"]["data"].get(self._feed)}
         return Said(parse_time(said["now"]), said["finished"], sent)
 
@@ -131,6 +142,7 @@ class _Lockstep:
         self._control = Control(stage.server, stage.feed)
         self._clock = VirtualClock(self._control.now())
         self._armed = ""
+        self._others = [other for other in stage.others if other.at > stage.since]
 
     async def run(self) -> None:
         stage, pace = self._stage, VirtualPace(self._clock)
@@ -138,6 +150,7 @@ class _Lockstep:
         place = Surroundings(endpoint, self._clock, pace, rest=self._rest)
         writer = StoreWriter(open_engine(stage.database, create=False), f"rehearsal {stage.name}", self._clock.now())
         trader = Trader(writer, plan_of(stage.settings, stage.name), place)
+        self._writer = writer
         trader.enter(self._clock.now())
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in trader.work()]
@@ -151,19 +164,33 @@ class _Lockstep:
 
     async def _moment(self, trader: Trader, pace: VirtualPace) -> bool:
         """The next moment at which anything happens; False when the market is over."""
-        dues = [due for due in (trader.next_due(), pace.next_due) if due is not None]
-        said = self._control.advance(max(min(dues), self._clock.now()) if dues else self._stage_end())
+        mine = (self._others[0].at if self._others else None, self._death_at())
+        dues = [due for due in (trader.next_due(), pace.next_due, *mine) if due is not None]
+        said = self._control.advance(max(min(dues), self._clock.now()) if dues else self._clock.now() + FAR)
         self._clock.move(said.now)
         self._arm(said.now)
         pace.moved()
         trader.enter(said.now)
         await _received(trader, said)
         trader.conclude(said.now)
+        self._suffer(trader, said.now)
         await pace.settle()
         return not said.finished
 
-    def _stage_end(self) -> int:
-        return self._clock.now() + 10**12
+    def _suffer(self, trader: Trader, now: int) -> None:
+        """What happens to us by now: a person acts, through the database; our clock is moved."""
+        while self._others and self._others[0].at <= now:
+            other = self._others.pop(0)
+            if isinstance(other, Jump):
+                trader.gateway.deliver(Incoming(EventKind.CLOCK_JUMP, now, now, {"amount": other.by}, source="clock"))
+                continue
+            with self._writer.transaction() as connection:
+                operators.submit(connection, trader.host.run, trader.host.spec.symbols, other.request, now)
+            trader.ask_operators()
+
+    def _death_at(self) -> int | None:
+        death = self._stage.death
+        return None if death is None or self._armed else death.at
 
     def _rest(self, endpoint: Endpoint) -> Rest:
         return _Mortal(endpoint, self)
@@ -178,7 +205,9 @@ class _Lockstep:
         if death is None or self._armed or now < death.at:
             return
         self._armed = death.place
-        if death.place not in (SENDING, ANSWERED):
+        if death.place == AT_ONCE:
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif death.place not in (SENDING, ANSWERED):
             points.arm(death.place)
 
 
@@ -235,8 +264,8 @@ def plan_of(settings: Settings, name: str) -> Plan:
         ),
         genesis=new_state(engine_config(settings, len(dataset.symbols), first)),
         traded=[Traded(strategy, mask) for strategy, mask in zip(strategies, masks, strict=True)],
-        sessions=dataset.sessions[settings.data.warm_up_sessions :],
-        day=_Days(dataset),
+        sessions=np.array([block.session for block in market_of(settings, dataset)])[settings.data.warm_up_sessions :],
+        day=_Days(market_of(settings, dataset)),
         bar_seconds=dataset.bar_seconds,
         grace=int(settings.venue.feed_latency),
         every_minute=False,
@@ -246,11 +275,18 @@ def plan_of(settings: Settings, name: str) -> Plan:
     )
 
 
-class _Days:
-    """Briefs on sessions from the scenario's data."""
+def market_of(settings: Settings, dataset: Dataset) -> Iterator[SessionBlock]:
+    """The sessions as the scenario's faults make the market: splits and hours are what a broker would tell of them."""
+    days = Days(settings.faults, fault_table(settings, dataset.symbols), dataset.symbols)
+    for number, block in enumerate(dataset.blocks()):
+        yield block if number < settings.data.warm_up_sessions else days.session(block).block
 
-    def __init__(self, dataset: Dataset) -> None:
-        self._blocks: Iterator[SessionBlock] = dataset.blocks()
+
+class _Days:
+    """Briefs on sessions, from all of them in order."""
+
+    def __init__(self, blocks: Iterator[SessionBlock]) -> None:
+        self._blocks = blocks
 
     def __call__(self, session: np.void) -> Day:
         before: list[Any] = []

@@ -16,7 +16,7 @@ STAGES = ("compile", "load", "faults", "signals", "replay", "report", "total")
 
 
 def summary_of(run: Run, seconds: Mapping[str, float], report: Path | None, clean: Run | None = None) -> dict[str, Any]:
-    """What a run has come to, and its twin without faults. `seconds` has an entry for each of STAGES."""
+    """What a run has come to, and its twin without faults. `seconds` has entries of STAGES, `replay` among them."""
     record = run.run
     held = [witness == "ok" for witness in record["invariants"].values()]
     return {
@@ -29,7 +29,7 @@ def summary_of(run: Run, seconds: Mapping[str, float], report: Path | None, clea
         "report": None if report is None else str(report),
         "bars": record["bars"],
         "bars_per_s": record["bars"] / seconds["replay"] if seconds["replay"] > 0 else None,
-        "seconds": {stage: round(seconds[stage], 6) for stage in STAGES},
+        "seconds": {stage: round(seconds.get(stage, 0.0), 6) for stage in STAGES},
         "decisions": record["counts"]["decisions"],
         "refused": METRICS["refused"](record, run),
         "orders": record["counts"]["orders"],

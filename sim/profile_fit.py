@@ -29,7 +29,7 @@ from core.profiles import Profile
 from core.runs import Run
 from core.settings.values import duration_text
 from core.settings.venue import PROFILES, Venue
-from core.statistics.blocks import MeanInterval, mean_interval
+from core.statistics.blocks import Interval, mean_interval
 from sim.profile_data import DELAYS, Observations, Sample, observe
 
 Floats = npt.NDArray[np.float64]
@@ -54,7 +54,7 @@ class Part:
     days: int
     before: Numbers
     after: Numbers
-    gain: MeanInterval | None
+    gain: Interval | None
     reason: str
 
 
@@ -92,7 +92,7 @@ def fit_profile(runs: Sequence[Run], name: str | None = None) -> Fit:
         part.name: {
             "orders": part.orders,
             "days": part.days,
-            "gain": round(part.gain.mean, 4) if part.gain is not None else 0.0,
+            "gain": round(part.gain.value, 4) if part.gain is not None else 0.0,
         }
         for part in taken
     }

@@ -8,8 +8,10 @@ life, so it counts at its end.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,6 +27,24 @@ TIMES = {"fills": "time", "decisions": "time", "orders": "terminal_at", "equity"
 """The tables that are compared, by the column that dates a row; of one instant the cause comes first."""
 
 HASHES = ("command_stream_hash", "final_state_hash")
+VENUE_ONLY = {
+    "orders": ("accepted_at", "activated_at", "triggered_at", "filled_at", "canceled_at", "expired_at", "terminal_at"),
+    "fills": (
+        "execution_id",
+        "mid_fill",
+        "mid_arrival",
+        "mid_decision",
+        "half_spread",
+        "slippage",
+        "rule",
+        "ambiguous",
+        "synthetic",
+    ),
+}
+"""What only the venue's own record knows: columns that a run over a broker's interface fills with what was heard."""
+
+ORDER: dict[str, Sequence[str]] = {"fills": ("time", "client_order_id", "price", "qty"), "decisions": (), "orders": ()}
+"""The tables of trading, and what they are sorted by where the order of rows says nothing."""
 NEVER = 2**63 - 1
 
 
@@ -73,7 +93,24 @@ def compare_runs(recorded: Run, repeated: Run) -> Divergence | None:
     apart = [divergence for divergence in found if divergence is not None]
     if apart:
         return min(apart, key=lambda divergence: divergence.time)
-    for key in HASHES:
+    return _compare_hashes(HASHES, recorded, repeated)
+
+
+def same_trading(simulated: Run, live: Run) -> Divergence | None:
+    """The earliest difference between a simulation and a live run of one scenario, or None.
+
+    Every decision, order and fill row for row, but for the columns of VENUE_ONLY, and the hash of all commands. Fills
+    of one instant have no order among symbols; here they are in that of their orders' names.
+    """
+    found = [_compare_table(table, simulated, live, _Seen(VENUE_ONLY.get(table, ()), ORDER[table])) for table in ORDER]
+    apart = [divergence for divergence in found if divergence is not None]
+    if apart:
+        return min(apart, key=lambda divergence: divergence.time)
+    return _compare_hashes(HASHES[:1], simulated, live)
+
+
+def _compare_hashes(keys: Sequence[str], recorded: Run, repeated: Run) -> Divergence | None:
+    for key in keys:
         if recorded.run[key] != repeated.run[key]:
             return Divergence("run.json", None, key, str(recorded.run[key]), str(repeated.run[key]))
     return None
@@ -93,9 +130,22 @@ def _demand_same_data(run: Run, settings: Settings) -> None:
         raise InputError(str(folder), problem, "Say with --bars where the run's own data is, or make a new run.")
 
 
-def _compare_table(table: str, recorded: Run, repeated: Run) -> Divergence | None:
-    names = TABLES[table].names
+class _Seen(NamedTuple):
+    """How a table is looked at: the columns that are left out, and those that it is sorted by, none for as it is."""
+
+    ignored: Sequence[str] = ()
+    order: Sequence[str] = ()
+
+
+WHOLE = _Seen()
+
+
+def _compare_table(table: str, recorded: Run, repeated: Run, seen: _Seen = WHOLE) -> Divergence | None:
+    names = [name for name in TABLES[table].names if name not in seen.ignored]
     a, b = recorded.table(table, names), repeated.table(table, names)
+    if seen.order:
+        by = [(name, "ascending") for name in seen.order]
+        a, b = a.sort_by(by), b.sort_by(by)
     common = min(a.num_rows, b.num_rows)
     rows = {name: first_difference(a[name].slice(0, common), b[name].slice(0, common)) for name in names}
     differing = {name: row for name, row in rows.items() if row >= 0}
@@ -103,7 +153,8 @@ def _compare_table(table: str, recorded: Run, repeated: Run) -> Divergence | Non
         return None
     row = min(differing.values(), default=common)
     column = next((name for name in names if differing.get(name) == row), names[0])
-    times = [_time(side[TIMES[table]], row) for side in (a, b)]
+    dated = TIMES[table] if TIMES[table] in names else "created_at"
+    times = [_time(side[dated], row) for side in (a, b)]
     return Divergence(table, row, column, text_at(a[column], row), text_at(b[column], row), min(times))
 
 

@@ -29,6 +29,9 @@ from core.bars import Bars
 from core.datasets import Dataset
 from core.errors import InputError
 from core.kernel.compiled import entry
+from core.statistics.missing import NotMeasured
+from core.statistics.overfitting import Overfitting, overfitting
+from core.statistics.series import SESSIONS_A_YEAR
 from core.statistics.standing import deflated_sharpe, sharpe
 from core.strategies.contract import Sides, Signals, Strategy
 from core.strategies.loading import load, run_window
@@ -40,7 +43,6 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 CHUNK_CELLS = 2_000_000  # bars x columns in one call: about 0.6 GB
-SESSIONS_A_YEAR = 252
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,14 @@ class _Wants(NamedTuple):
     leave: Bools
 
 
-def screen(
-    use: str, grid: Mapping[str, Sequence[Any]], bars: Bars | Dataset, costs: Costs | None = None
-) -> pd.DataFrame:
+class Screen(NamedTuple):
+    """The measures of each setting, and how far the choice between them is made by the sample."""
+
+    settings: pd.DataFrame
+    overfitting: Overfitting | NotMeasured
+
+
+def screen(use: str, grid: Mapping[str, Sequence[Any]], bars: Bars | Dataset, costs: Costs | None = None) -> Screen:
     """Play every combination of `grid` and measure it.
 
     use    package.module:Class of the strategy
@@ -92,9 +99,10 @@ def screen(
     bars   the history, or a dataset that is read into memory whole
     costs  by default one basis point a side
 
-    Returns one row a setting in the order of the grid: a column for each parameter, then `total_return`,
+    `settings` has one row a setting in the order of the grid: a column for each parameter, then `total_return`,
     `sharpe` (annual, of daily results; NaN when they never vary), `max_drawdown` (fraction of the peak),
     `trades` (closed), `hit_rate` (NaN without trades) and `deflated_sharpe` (a probability: core.statistics.standing).
+    `overfitting` is that of the daily results (core.statistics.overfitting).
     Raises InputError for an empty grid, a symbol without bars, and as core.strategies.loading does.
     """
     import pandas as pd
@@ -117,7 +125,7 @@ def screen(
     results = np.column_stack(daily)
     frame = pd.DataFrame(settings).join(pd.DataFrame(rows))
     frame.insert(len(grid) + 1, "sharpe", sharpe(results) * math.sqrt(SESSIONS_A_YEAR))
-    return frame.assign(deflated_sharpe=deflated_sharpe(results))
+    return Screen(frame.assign(deflated_sharpe=deflated_sharpe(results)), overfitting(results))
 
 
 def _chunks(settings: list[dict[str, Any]], cells: int) -> Iterator[list[dict[str, Any]]]:

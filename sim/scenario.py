@@ -196,7 +196,7 @@ class Replay:
                 progress(done + 1, total, int(self.desk.log[0]["bars"]))
             if self.broken:
                 break
-        self.weather.remember(self.desk.log[0])
+        self._remember()
         self.journal.flush(self.desk.log[0], self.desk.state)
         self.journal.finish(self.ended, self.desk.state, self.desk.venue)
         self.clock.add("replay", began)
@@ -248,9 +248,14 @@ class Replay:
             self._audit(session)
             if done < 0:
                 return
-            self.weather.remember(desk.log[0])
+            self._remember()
             self.journal.flush(desk.log[0], desk.state)
             self.audited = 0
+
+    def _remember(self) -> None:
+        """Let the weather know what the engine has noted, before the log is emptied."""
+        log = self.desk.log[0]
+        self.weather.remember(log["notes"][: log["notes_n"]])
 
     def _audit(self, session: Session) -> None:
         """Hold the fills that are new in the log against the market they were made in."""

@@ -39,7 +39,7 @@ class World:
         self.sessions_done = 0
         self._desk = new_desk(self.settings, self.symbols, [], int(self.dataset.sessions["date"][0]))
         self._sigma = DailySigma(len(self.symbols))
-        self._weather = Weather(self.settings, self.symbols, self._desk)
+        self.weather = Weather(self.settings, self.symbols, self._desk, ("broker",))  # what happens to us is ours
         self._held = np.zeros((2, MAX_SYMBOLS), np.int64)
         self._blocks = self._sessions()
         self._minute = 0
@@ -175,15 +175,15 @@ class World:
         block = next(self._blocks, None)
         if block is None:
             return False
-        day = self._weather.session(block)
+        day = self.weather.session(block)
         block = day.block
         self._sigma.restate(block.split_ratios)
         self.history.append(block)
         self._bars, self._minutes, self._minute = integer_bars(block), minute_grid(block), 0
-        self._weather.market.widen(self._bars)
+        self.weather.market.widen(self._bars)
         self._over = int(block.session["post"]) + SETTLE
         brief_venue(self._desk.venue, block, self._sigma.nanos())
-        self._weather.post(day, self._desk)
+        self.weather.post(day, self._desk)
         events = calendar_events(block, (*self.settings.halts, *day.halts), self.sessions_done == 0)
         post_calendar(self._desk.queue, events)
         self.sessions_done += 1

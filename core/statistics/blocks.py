@@ -2,19 +2,21 @@
 
 Orders of one day share its market, so n orders are not n independent observations. Everything here draws whole days:
 
-interval      of a mean, by the studentised bootstrap (Hall, "The Bootstrap and Edgeworth Expansion", 1992). Days are
-              drawn with replacement; each draw's mean is measured in its own standard error, and the quantiles of
-              those ratios stretch the interval. With a few dozen days the simpler percentile interval is too short.
+interval      of a mean, or of a smooth function of means, by the studentised bootstrap (Hall, "The Bootstrap and
+              Edgeworth Expansion", 1992). Days are drawn with replacement; each draw's value is measured in its own
+              standard error, and the quantiles of those ratios stretch the interval. With a few dozen days the
+              simpler percentile interval is too short.
 permutation   of two samples over the same days: under the null hypothesis a day's two samples could as well be
               swapped, whole, so the statistic's distribution is that over all such swaps.
 
-The mean of all observations is a ratio, of the days' totals to their counts; its standard error is that of the
-linearised ratio (Cochran, "Sampling Techniques", 1977, chapter 6). Draws come from a generator with a fixed key: equal
-input, equal answer.
+The mean of all observations is a ratio, of the days' totals to their counts; its standard error, and that of a function
+of such means, is that of the linearised ratio (Cochran, "Sampling Techniques", 1977, chapter 6). Draws come from a
+generator with a fixed key: equal input, equal answer.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -31,10 +33,10 @@ CELLS = 4_000_000  # of a matrix of permuted weights, to bound memory
 
 
 @dataclass(frozen=True, slots=True)
-class MeanInterval:
-    """A mean with its interval; `error` is its standard error by days, NaN with less than two days."""
+class Interval:
+    """An estimate with its interval; `error` is its standard error by days, NaN with less than two days."""
 
-    mean: float
+    value: float
     low: float
     high: float
     error: float
@@ -42,30 +44,40 @@ class MeanInterval:
     days: int
 
 
-def mean_interval(values: Floats, days: Int64s, level: float = 0.90) -> MeanInterval:
+Smooth = Callable[[Floats], tuple[Floats, Floats]]
+"""From float64 (draws, k) means to a function's values, (draws,), and its gradients, (draws, k); NaN where none."""
+
+
+def mean_interval(values: Floats, days: Int64s, level: float = 0.90) -> Interval:
     """Mean of float64 (n,) values with the interval of `level`; int64 (n,) `days` says which belong together.
 
     The interval is NaN with less than two days.
     """
+    return smooth_interval(values[:, None], days, _itself, level)
+
+
+def _itself(means: Floats) -> tuple[Floats, Floats]:
+    return means[:, 0], np.ones_like(means)
+
+
+def smooth_interval(values: Floats, days: Int64s, function: Smooth, level: float = 0.90) -> Interval:
+    """A smooth function of the means of float64 (n, k) values, with the interval of `level` by days."""
     if not len(values):
-        return MeanInterval(np.nan, np.nan, np.nan, np.nan, 0, 0)
+        return Interval(np.nan, np.nan, np.nan, np.nan, 0, 0)
     _, place = np.unique(days, return_inverse=True)
-    totals = np.asarray(np.bincount(place, values), np.float64)
+    totals = np.array([np.bincount(place, column) for column in values.T], np.float64).T
     counts = np.asarray(np.bincount(place), np.float64)
     n, d = len(values), len(totals)
-    mean = float(values.mean())
     if d < 2:
-        return MeanInterval(mean, np.nan, np.nan, np.nan, n, d)
-    error = float(_ratio_error(totals, counts, np.ones((1, d)))[0])
+        return Interval(float(function(values.mean(axis=0)[None])[0][0]), np.nan, np.nan, np.nan, n, d)
+    value, error = (float(found[0]) for found in _estimates(totals, counts, np.ones((1, d)), function))
     if error == 0.0:
-        return MeanInterval(mean, mean, mean, 0.0, n, d)
-    drawn = _drawn(d)
-    means = drawn @ totals / (drawn @ counts)
-    errors = _ratio_error(totals, counts, drawn)
-    studentised = np.where(errors > 0.0, (means - mean) / np.where(errors > 0.0, errors, 1.0), 0.0)
+        return Interval(value, value, value, 0.0, n, d)
+    drawn, errors = _estimates(totals, counts, _drawn(d), function)
+    studentised = np.where(errors == 0.0, 0.0, (drawn - value) / np.where(errors == 0.0, 1.0, errors))
     tail = (1.0 - level) / 2.0
-    above, below = np.quantile(studentised, [1.0 - tail, tail])
-    return MeanInterval(mean, mean - float(above) * error, mean - float(below) * error, error, n, d)
+    above, below = np.nanquantile(studentised, [1.0 - tail, tail])
+    return Interval(value, value - float(above) * error, value - float(below) * error, error, n, d)
 
 
 @lru_cache(maxsize=4)
@@ -74,14 +86,14 @@ def _drawn(days: int) -> Floats:
     return _generator().multinomial(days, np.full(days, 1.0 / days), DRAWS).astype(np.float64)
 
 
-def _ratio_error(totals: Floats, counts: Floats, weights: Floats) -> Floats:
-    """Standard error of totals / counts by days, (draws,), for float64 (draws, days) weights of the days."""
+def _estimates(totals: Floats, counts: Floats, weights: Floats, function: Smooth) -> tuple[Floats, Floats]:
+    """The function and its standard error by days, (draws,) each, for float64 (draws, days) weights of the days."""
     n = weights @ counts
-    mean = weights @ totals / n
-    spread = totals[None, :] - mean[:, None] * counts[None, :]
+    means = weights @ totals / n[:, None]
+    values, gradient = function(means)
+    influence = gradient @ totals.T - (gradient * means).sum(axis=1)[:, None] * counts[None, :]
     d = len(totals)
-    error: Floats = np.sqrt((weights * spread**2).sum(axis=1) * d / (d - 1)) / n
-    return error
+    return values, np.asarray(np.sqrt((weights * influence**2).sum(axis=1) * d / (d - 1)) / n)
 
 
 def ks_by_day(a: Floats, a_days: Int64s, b: Floats, b_days: Int64s) -> tuple[float, float]:

@@ -75,7 +75,7 @@ def equivalence(gaps: Floats, days: Int64s, margin: float) -> Equivalence:
         verdict = SHOWN
     else:
         verdict = NOT_SHOWN if outside or found.n >= (needed or 0) else INSUFFICIENT
-    return Equivalence(verdict, found.n, found.days, needed, found.mean, found.low, found.high, deviation, margin)
+    return Equivalence(verdict, found.n, found.days, needed, found.value, found.low, found.high, deviation, margin)
 
 
 def orders_needed(deviation: float, margin: float, effect: float = 1.0) -> int:

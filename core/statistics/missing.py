@@ -14,4 +14,9 @@ class NotMeasured:
     of: str
 
     def __str__(self) -> str:
-        return f"not measured (have {self.have:,} {self.of}, need {self.need:,})"
+        return f"not measured ({self.lack})"
+
+    @property
+    def lack(self) -> str:
+        """What there is, and what it takes."""
+        return f"have {self.have:,} {self.of}, need {self.need:,}"

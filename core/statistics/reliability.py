@@ -7,9 +7,8 @@ z               Spiegelhalter's: the Brier score against its own expectation if 
                 ("Probabilistic prediction in patient management", Statistics in Medicine 5, 1986)
 
 Signals of one day share its market and their horizons overlap: n of them are not n experiments. So the errors of the
-line are clustered by day (the sandwich of Liang and Zeger, "Longitudinal data analysis using generalized linear
-models", Biometrika 73, 1986), with the correction d / (d - 1) for d days. Only z takes outcomes as independent, and
-rejects rather too often.
+line are clustered by day (core.statistics.logistic). Only z takes outcomes as independent, and rejects rather too
+often.
 """
 
 from __future__ import annotations
@@ -20,7 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from core.statistics.logistic import logistic_fit, logit
 from core.statistics.missing import NotMeasured
+from core.statistics.scores import Z_95
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -28,9 +29,6 @@ Int64s = npt.NDArray[np.int64]
 
 LEAST = 50
 LEAST_DAYS = 10  # fewer clusters do not tell how far days differ
-EDGE = 1e-6
-Z_95 = 1.959964
-STEPS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +52,19 @@ def recalibration(p: Floats, hit: Bools, days: Int64s) -> Recalibration | NotMea
     """
     if len(p) < LEAST:
         return NotMeasured(len(p), LEAST, "outcomes")
-    _, group = np.unique(days, return_inverse=True)
-    count = int(group.max()) + 1
+    count = len(np.unique(days))
     if count < LEAST_DAYS:
         return NotMeasured(count, LEAST_DAYS, "days with outcomes")
-    y, kept = hit.astype(np.float64), np.clip(p, EDGE, 1.0 - EDGE)
-    x = np.log(kept / (1.0 - kept))
-    if np.ptp(x) == 0.0 or np.ptp(y) == 0.0:
+    x = logit(p)
+    if np.ptp(x) == 0.0 or hit.all() == hit.any():
         return NotMeasured(1, 2, "different forecasts and outcomes")
-    beta, covariance = _logistic(np.column_stack([np.ones_like(x), x]), y, group)
-    half = Z_95 * math.sqrt(float(covariance[1, 1]))
-    slope = float(beta[1])
+    fit = logistic_fit(np.column_stack([np.ones_like(x), x]), hit.astype(np.float64), days)
+    if fit is None:
+        return NotMeasured(0, 1, "outcomes that contradict the order of forecasts")
+    intercept, slope = fit.coefficients.tolist()
+    half = Z_95 * float(fit.errors[1])
     z = spiegelhalter(p, hit)
-    found = (slope, slope - half, slope + half, float(beta[0]), z, math.erfc(abs(z) / math.sqrt(2.0)))
+    found = (slope, slope - half, slope + half, intercept, z, math.erfc(abs(z) / math.sqrt(2.0)))
     return Recalibration(*found, len(p), count)
 
 
@@ -75,19 +73,3 @@ def spiegelhalter(p: Floats, hit: Bools) -> float:
     weight = 1.0 - 2.0 * p
     spread = float((weight**2 * p * (1.0 - p)).sum())
     return float(((hit - p) * weight).sum()) / math.sqrt(spread) if spread > 0.0 else math.nan
-
-
-def _logistic(design: Floats, y: Floats, group: Int64s) -> tuple[Floats, Floats]:
-    """Maximum likelihood by Newton's method: coefficients (k,) and their covariance (k, k), clustered by group."""
-    beta = np.zeros(design.shape[1])
-    for _ in range(STEPS):
-        mean = 1.0 / (1.0 + np.exp(-np.clip(design @ beta, -30.0, 30.0)))
-        information = design.T @ (design * (mean * (1.0 - mean))[:, None])
-        step = np.linalg.solve(information, design.T @ (y - mean))
-        beta = beta + step
-        if float(np.abs(step).max()) < 1e-10:
-            break
-    scores = np.zeros((int(group.max()) + 1, design.shape[1]))
-    np.add.at(scores, group, design * (y - mean)[:, None])
-    bread, clusters = np.asarray(np.linalg.inv(information)), len(scores)
-    return beta, np.asarray(bread @ (scores.T @ scores) @ bread * clusters / (clusters - 1), np.float64)

@@ -5,14 +5,12 @@ reached first, 0 when the stop is, or neither within the horizon. A bar that spa
 since bars do not tell which came first. Outcomes never look at what a position earned: early exits, costs
 and sizes are not what the probability is about.
 
-The logistic fit maximises the likelihood by Newton's method, with a ridge so weak that it only decides
-between coefficients that the data cannot tell apart. Signals close in time share their market, so standard
-errors are clustered by session (the sandwich of Liang & Zeger, 1986): n overlapping signals are not n
-experiments.
+The logistic fit (core.statistics.logistic) has a ridge so weak that it only decides between coefficients that
+the data cannot tell apart, and errors clustered by session: n overlapping signals are not n experiments.
 
-A forecast is judged by the Brier score, mean (p − y)², and its skill against always saying the base rate
-(Brier 1950; Murphy 1973), the log loss, the recalibration log-odds(y) ~ intercept + slope · log-odds(p),
-which is 0 and 1 when calibrated (Cox 1958), and a table of equal-count bins with Wilson's intervals (1927).
+A forecast is judged by the scores of core.statistics.scores (Brier, skill against the base rate, log loss,
+bins) and by the recalibration log-odds(y) ~ intercept + slope · log-odds(p), which is 0 and 1 when calibrated
+(Cox 1958).
 
 How the default coefficients were fitted
 ----------------------------------------
@@ -42,26 +40,14 @@ import numpy as np
 from core.bars import Bars, Floats, Ints
 from core.errors import InputError
 from core.kernel.compiled import entry
+from core.statistics.logistic import logistic, logistic_fit, logit
+from core.statistics.scores import Bins
+from core.statistics.scores import score as probability_scores
 from core.strategies.contract import Sides, Signals
 from core.strategies.intraday import Intraday
 
 RIDGE = 1e-3
 LEAST_SIGNALS = 100
-WILSON_Z = 1.96  # 95 %
-
-
-@dataclass(frozen=True, slots=True)
-class Bin:
-    """Signals of like probability: how many, their mean, and the share that reached the target.
-
-    `low` and `high` bound that share at 95 %.
-    """
-
-    count: int
-    predicted: float
-    observed: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +65,7 @@ class Score:
     intercept: float
     slope: float
     slope_error: float
-    bins: tuple[Bin, ...]
+    bins: Bins
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +111,7 @@ def calibrate(strategy: Intraday, samples: Iterable[Bars]) -> tuple[Fit, Score]:
         sessions.append(bars.session[evidence.row[known]])
     x, y, session = np.concatenate(terms), np.concatenate(results), np.concatenate(sessions)
     fit = fit_logistic(x, y, session)
-    probability = 1.0 / (1.0 + np.exp(-x @ np.array(fit.coefficients)))
+    probability = logistic(x @ np.array(fit.coefficients))
     return fit, score(probability, y, session)
 
 
@@ -133,67 +119,34 @@ def fit_logistic(terms: Floats, outcome: Floats, session: Ints) -> Fit:
     """Maximum likelihood of P(outcome = 1) = 1 / (1 + exp(−terms · c)).
 
     terms (n, k) float64 with a constant first column, outcome (n,) 0 or 1, session (n,) the cluster of
-    each. Raises InputError when there are too few outcomes, or all are alike.
+    each; errors are NaN for one session. Raises InputError when there are too few outcomes, or all are alike.
     """
-    count, columns = terms.shape
+    count = len(outcome)
     if count < LEAST_SIGNALS or outcome.min() == outcome.max():
         problem = f"{count} outcomes, {int(outcome.sum())} of them 1"
         raise InputError("calibration", problem, f"Give bars with {LEAST_SIGNALS} signals of either outcome")
-    ridge = np.diag([0.0] + [RIDGE] * (columns - 1))
-    c = np.zeros(columns)
-    for _ in range(50):
-        p = 1.0 / (1.0 + np.exp(-terms @ c))
-        information = (terms * (p * (1.0 - p))[:, None]).T @ terms + ridge
-        step = np.linalg.solve(information, terms.T @ (outcome - p) - ridge @ c)
-        c += step
-        if np.abs(step).max() < 1e-10:
-            break
-    p = 1.0 / (1.0 + np.exp(-terms @ c))
-    bread = np.linalg.inv((terms * (p * (1.0 - p))[:, None]).T @ terms + ridge)
-    _, cluster = np.unique(session, return_inverse=True)
-    scores = np.zeros((cluster.max() + 1, columns))
-    np.add.at(scores, cluster, terms * (outcome - p)[:, None])
-    errors = np.sqrt(np.diag(bread @ (scores.T @ scores) @ bread))
-    return Fit(tuple(c.tolist()), tuple(errors.tolist()))
+    fit = logistic_fit(terms, outcome, session, RIDGE)
+    if fit is None:
+        raise InputError("calibration", f"{count} outcomes determine no fit", "Give more bars, or terms that differ")
+    return Fit(tuple(fit.coefficients.tolist()), tuple(fit.errors.tolist()))
 
 
 def score(probability: Floats, outcome: Floats, session: Ints, bins: int = 10) -> Score:
     """Judge probabilities (n,) by their outcomes (n,) 0 or 1; session (n,) clusters the slope's error."""
-    base = float(outcome.mean())
-    brier = float(np.mean((probability - outcome) ** 2))
-    p = np.clip(probability, 1e-9, 1.0 - 1e-9)
-    odds = np.log(p / (1.0 - p))
+    scores = probability_scores(probability, outcome == 1.0, bins)
+    odds = logit(probability)
     recalibration = fit_logistic(np.column_stack([np.ones(len(odds)), odds]), outcome, session)
     return Score(
-        count=len(outcome),
-        base_rate=base,
-        brier=brier,
-        skill=1.0 - brier / (base * (1.0 - base)),
-        log_loss=float(-np.mean(np.where(outcome == 1.0, np.log(p), np.log(1.0 - p)))),
+        count=scores.n,
+        base_rate=scores.base_rate,
+        brier=scores.brier,
+        skill=scores.skill,
+        log_loss=scores.log_loss,
         intercept=recalibration.coefficients[0],
         slope=recalibration.coefficients[1],
         slope_error=recalibration.errors[1],
-        bins=_bins(probability, outcome, bins),
+        bins=scores.bins,
     )
-
-
-def _bins(probability: Floats, outcome: Floats, bins: int) -> tuple[Bin, ...]:
-    order = np.argsort(probability, kind="stable")
-    made = []
-    for part in np.array_split(order, bins):
-        if len(part):
-            observed = float(outcome[part].mean())
-            low, high = wilson(observed, len(part))
-            made.append(Bin(len(part), float(probability[part].mean()), observed, low, high))
-    return tuple(made)
-
-
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share observed in `count` trials."""
-    square = WILSON_Z * WILSON_Z
-    middle = (share + square / (2 * count)) / (1 + square / count)
-    half = WILSON_Z / (1 + square / count) * math.sqrt(share * (1 - share) / count + square / (4 * count**2))
-    return middle - half, middle + half
 
 
 @entry

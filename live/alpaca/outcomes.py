@@ -43,9 +43,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """Too many requests; `reset` is the second (UNIX time) at which there are more, if the broker says so."""
+    """Too many requests; `reset` is the second (UNIX time) at which there are more, `after` how many seconds that is
+    from now: each if the broker says so."""
 
     reset: int | None
+    after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def judge_status(reply: Reply) -> Failed | None:
     if 200 <= status < 300:
         return None
     if status == 429:
-        return Limited(_reset(reply))
+        return Limited(_seconds(reply, "x-ratelimit-reset"), _seconds(reply, "retry-after"))
     if 400 <= status < 500:
         return _refusal(reply)
     failure = LaneFailure.SERVER_ERROR if status >= 500 else LaneFailure.UNPARSEABLE
@@ -183,6 +185,6 @@ def _reason(status: int, problem: Problem) -> RejectReason:
     return next((reason for words, reason in _WORDS if words in message), RejectReason.ORDER_RULE)
 
 
-def _reset(reply: Reply) -> int | None:
-    text = reply.headers.get("x-ratelimit-reset", "")
+def _seconds(reply: Reply, header: str) -> int | None:
+    text = reply.headers.get(header, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None

@@ -18,9 +18,10 @@ from live.alpaca.endpoint import Endpoint
 from live.alpaca.orders import Request
 from live.alpaca.outcomes import Accepted, Ambiguous, Outcome, judge, judge_status
 from live.alpaca.transport import Reply, TransportError, exchange, new_session
-from live.alpaca.wire import Account, Activity, Asset, Clock, Order, Position, WireError, parse_list
+from live.alpaca.wire import Account, Activity, Asset, Clock, Flow, Order, Position, WireError, parse_list
 
 T = TypeVar("T")
+Listed = TypeVar("Listed", Activity, Flow)
 
 ORDERS_PAGE, ACTIVITIES_PAGE, MAX_PAGES = 500, 100, 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -106,18 +107,29 @@ class Rest:
 
     def fills_since(self, since: int) -> Outcome[list[Activity]]:
         """All executions after `since` (ns UTC), sorted by order and cumulative quantity."""
-        found: list[Activity] = []
-        terms: dict[str, Any] = {"after": _time(since), "direction": "asc", "page_size": ACTIVITIES_PAGE}
+        found = self._activities("/account/activities/FILL", {"after": _time(since)}, Activity)
+        if not isinstance(found, Accepted):
+            return found
+        return Accepted(sorted(found.value, key=lambda a: (a.order_id, a.cum_qty, a.id)))
+
+    def flows_since(self, since: int) -> Outcome[list[Flow]]:
+        """All movements of cash without a trade after `since` (ns UTC), in the order of the history."""
+        terms = {"after": _time(since), "category": "non_trade_activity"}
+        return self._activities("/account/activities", terms, Flow)
+
+    def _activities(self, path: str, terms: dict[str, Any], form: type[Listed]) -> Outcome[list[Listed]]:
+        """Page by page from the oldest, each item once."""
+        found: dict[str, Listed] = {}
+        terms |= {"direction": "asc", "page_size": ACTIVITIES_PAGE}
         for _ in range(MAX_PAGES):
-            page = self._list("/account/activities/FILL", terms, Activity)
+            page = self._list(path, terms, form)
             if not isinstance(page, Accepted):
                 return page
-            found += page.value
+            found |= {item.id: item for item in page.value}
             if len(page.value) < ACTIVITIES_PAGE:
-                unique = {activity.id: activity for activity in found}
-                return Accepted(sorted(unique.values(), key=lambda a: (a.order_id, a.cum_qty, a.id)))
+                return Accepted(list(found.values()))
             terms["page_token"] = page.value[-1].id
-        return _endless("executions")
+        return _endless("activities")
 
     def _orders(self, terms: dict[str, Any], since: int | None) -> Outcome[list[Order]]:
         """Page by page from the oldest. The cursor is exclusive and coarse, so pages overlap by a microsecond."""

@@ -82,6 +82,18 @@ class Activity(Struct, frozen=True):
     transaction_time: Instant
 
 
+class Flow(Struct, frozen=True):
+    """Cash that moved without a trade, as the account's history lists it: by date, and not always with a time."""
+
+    id: str
+    activity_type: str
+    net_amount: Money = Money(0)
+    date: str = ""
+    status: str = "executed"
+    symbol: str | None = None
+    created_at: Instant | None = None
+
+
 class Position(Struct, frozen=True):
     """Shares held in a symbol; `side` has the sign, whatever `qty` says."""
 

@@ -23,7 +23,12 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the database up to a revision; nothing happens when it is there. All or nothing, on both databases."""
+    """Bring the database up to a revision; nothing happens when it is there. All or nothing, on both databases.
+
+    Raises InputError for a database of a newer version.
+    """
+    if not _known(current(engine)):
+        check(engine)
     _run(engine, revision, up=True)
 
 
@@ -50,10 +55,14 @@ def check(engine: Engine) -> None:
     found, needed = current(engine), head()
     if found == needed:
         return
-    known = found is None or any(script.revision == found for script in ScriptDirectory(str(SCRIPTS)).walk_revisions())
     state = "has no tables yet" if found is None else f"is at revision {found}"
-    remedy = "Run `seatrial db upgrade`." if known else "It was written by a newer version: use that one."
+    remedy = "Run `seatrial db upgrade`." if _known(found) else "It was written by a newer version: use that one."
     raise InputError(shown(engine.url), f"{state}, and this version needs {needed}", remedy)
+
+
+def _known(revision: str | None) -> bool:
+    """Whether a database's revision is one of ours; one without any is about to be."""
+    return revision is None or any(s.revision == revision for s in ScriptDirectory(str(SCRIPTS)).walk_revisions())
 
 
 def differences(engine: Engine) -> list[str]:

@@ -39,9 +39,9 @@ def submit(connection: Connection, run: int, symbols: tuple[str, ...], request: 
     if len(request.actor.strip()) > LONGEST_NAME:
         raise InputError("--actor", f"is longer than {LONGEST_NAME} characters", "A name will do; the rest is reason.")
     if request.symbol is not None and request.symbol not in symbols:
-        raise InputError("--symbol", f"{request.symbol} is not traded here", f"Choose from {', '.join(symbols)}.")
+        raise InputError("SYMBOL", f"{request.symbol} is not traded here", f"Choose from {', '.join(symbols)}.")
     if request.symbol is None and request.act in _NEEDS_SYMBOL:
-        raise InputError("--symbol", "is missing", "Name the symbol whose position is to be taken over.")
+        raise InputError("SYMBOL", "is missing", "Name the symbol whose position is to be taken over.")
     if (request.act is OperatorAct.RESET_BREAKER) != (request.lane is not None):
         lanes = ", ".join(lane.name.lower() for lane in Lane)
         raise InputError("LANE", "goes with the reset of a breaker, and only there", f"Choose from {lanes}.")

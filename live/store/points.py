@@ -11,11 +11,8 @@ import os
 import signal
 from collections.abc import Callable
 
-POINTS = (
-    "after_lock",
-    "after_epoch",
-    "after_snapshot_load",
-    "after_replay",
+STARTING = ("after_lock", "after_epoch", "after_snapshot_load", "after_replay")
+COMMITTING = (
     "before_inbox",
     "after_inbox",
     "after_step",
@@ -23,8 +20,8 @@ POINTS = (
     "after_outbox",
     "after_projections",
     "after_intent_commit",
-    "after_snapshot",
 )
+POINTS = (*STARTING, *COMMITTING, "after_snapshot")
 
 
 def _nothing(name: str) -> None:

@@ -153,9 +153,10 @@ def broker_orders(connection: Connection, run: int) -> list[tuple[int, str]]:
     return [(number, broker_id) for number, broker_id in connection.execute(query.order_by(Order.number)) if broker_id]
 
 
-def identities(connection: Connection, run: int, since: int) -> set[str]:
-    """Identities that were taken in since a time, ns UTC."""
-    return set(connection.execute(select(Inbox.identity).where(Inbox.run == run, Inbox.received >= since)).scalars())
+def identities(connection: Connection, run: int, beginning: str) -> list[str]:
+    """The identities with this beginning that were taken in."""
+    query = select(Inbox.identity).where(Inbox.run == run, Inbox.identity.startswith(beginning, autoescape=True))
+    return list(connection.execute(query).scalars())
 
 
 def by_number(connection: Connection, run: int) -> RunSpec:

@@ -6,6 +6,7 @@ A chart is drawn on a `Canvas` (name, width, title, description) and answers one
 
 from reports.charts.bars import Bar, Rung, draw_bars, draw_diverging, draw_ladder, ladder_ticks
 from reports.charts.bridge import End, Span, Step, draw_bridge, draw_ranges
+from reports.charts.curves import Curve, draw_ecdf
 from reports.charts.distributions import Histogram, Mark, Reliability, draw_histogram, draw_reliability
 from reports.charts.marks import bullet, sparkline
 from reports.charts.scatter import Point, draw_scatter
@@ -19,6 +20,7 @@ __all__ = [
     "Band",
     "Bar",
     "Canvas",
+    "Curve",
     "Deal",
     "End",
     "Histogram",
@@ -40,6 +42,7 @@ __all__ = [
     "draw_bars",
     "draw_bridge",
     "draw_diverging",
+    "draw_ecdf",
     "draw_histogram",
     "draw_ladder",
     "draw_ranges",

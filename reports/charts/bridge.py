@@ -16,13 +16,17 @@ ROW = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a bridge: its size, its smallest and largest size under another order of steps, and its words."""
+    """One step of a bridge: its size, its smallest and largest size under other conditions, and its words.
+
+    `kind` is its look; "" looks good where it adds, and bad where it takes away.
+    """
 
     name: str
     value: float
     low: float
     high: float
     words: str
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,11 @@ class End:
     words: str
 
 
-def draw_bridge(canvas: Canvas, start: End, steps: Sequence[Step], end: End) -> str:
-    """Rows from the start through each step to the end; a whisker shows how far a step depends on the order."""
+def draw_bridge(canvas: Canvas, start: End, steps: Sequence[Step], end: End, unit: str = "money") -> str:
+    """Rows from the start through each step to the end; a whisker shows from its smallest to its largest size.
+
+    `unit` names the labels of the axis.
+    """
     names = [start.name, *(step.name for step in steps), end.name]
     left = min(max(text_width(name, 11.5) for name in names) + 10, canvas.width * 0.36)
     room = max(text_width(words) for words in (start.words, end.words, *(step.words for step in steps))) + 10
@@ -46,7 +53,7 @@ def draw_bridge(canvas: Canvas, start: End, steps: Sequence[Step], end: End) -> 
     low, high = extent([np.array(reached)])
     x = Scale(low, high, left + 4, canvas.width - room)
     height = ROW * len(names)
-    pieces = [_grid(x, height, canvas)]
+    pieces = [_grid(x, height, unit)]
     pieces.append(_end(start, 0, x, canvas, left))
     at = start.value
     for i, step in enumerate(steps, start=1):
@@ -58,7 +65,7 @@ def draw_bridge(canvas: Canvas, start: End, steps: Sequence[Step], end: End) -> 
 
 def _step(step: Step, at: float, row: int, x: Scale, canvas: Canvas, left: float) -> str:
     middle, after = row * ROW + ROW / 2, at + step.value
-    kind = "pos" if step.value >= 0 else "neg"
+    kind = step.kind or ("pos" if step.value >= 0 else "neg")
     begin, finish = sorted((x.at(at), x.at(after)))
     return "".join(
         (
@@ -100,7 +107,7 @@ def draw_ranges(canvas: Canvas, spans: Sequence[Span]) -> str:
     low, high = extent([np.array([(span.low, span.high) for span in spans]).ravel()], (0.0,))
     x = Scale(low, high, left + 4, canvas.width - room)
     height = ROW * len(spans)
-    pieces = [_grid(x, height, canvas)]
+    pieces = [_grid(x, height, "money")]
     for i, span in enumerate(spans):
         middle = i * ROW + ROW / 2
         wide = max(x.at(span.high) - x.at(span.low), 2.0)
@@ -113,10 +120,10 @@ def draw_ranges(canvas: Canvas, spans: Sequence[Span]) -> str:
     return canvas.picture(height + 22, *pieces)
 
 
-def _grid(x: Scale, height: float, canvas: Canvas) -> str:
+def _grid(x: Scale, height: float, unit: str) -> str:
     steps = ticks(x.low, x.high, max(int((x.end - x.start) / 90), 2))
     pieces = []
-    for value, words in zip(steps, axis_labels("money", steps.tolist()), strict=True):
+    for value, words in zip(steps, axis_labels(unit, steps.tolist()), strict=True):
         pieces.append(line(x.at(value), 0.0, x.at(value), height, "zero" if value == 0 else "grid"))
         pieces.append(text(x.at(value), height + 14, words, "tick", "middle"))
     return "".join(pieces)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from core.statistics.scores import Bins
 from reports.charts.scales import Scale, ticks
 from reports.charts.svg import Canvas, line, rect, tag, text
 from reports.formats import axis_labels, plural
@@ -71,24 +72,17 @@ def draw_histogram(canvas: Canvas, histogram: Histogram, height: float = 96.0) -
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Bins of a reliability diagram, each float64[k]: mean forecast, frequency with its interval, count.
+    """A reliability diagram: its bins; all forecasts, for a histogram under it; and the range of both axes."""
 
-    `sample` are all forecasts, drawn as a histogram under the diagram; `span` is the range of both axes.
-    """
-
-    forecast: Floats
-    frequency: Floats
-    low: Floats
-    high: Floats
-    count: Floats
+    bins: Bins
     sample: Floats
     span: tuple[float, float]
 
 
-def draw_reliability(canvas: Canvas, bins: Reliability) -> str:
+def draw_reliability(canvas: Canvas, diagram: Reliability) -> str:
     """Frequency against forecast with intervals and the diagonal of perfect calibration; forecasts below."""
     size = canvas.width - 60.0
-    low, high = bins.span
+    bins, (low, high) = diagram.bins, diagram.span
     x, y = Scale(low, high, 44.0, 44.0 + size), Scale(low, high, 8.0 + size, 8.0)
     pieces = []
     steps = ticks(low, high, 6)
@@ -103,7 +97,7 @@ def draw_reliability(canvas: Canvas, bins: Reliability) -> str:
     for a, b, lower, upper, n in zip(px, py, y.map(bins.low), y.map(bins.high), bins.count, strict=True):
         pieces.append(line(float(a), float(lower), float(a), float(upper), "interval"))
         pieces.append(tag("circle", _tip(n), cx=float(a), cy=float(b), r=4.0, class_="dot s1"))
-    pieces.append(_forecasts(bins.sample, x, y.start + 40))
+    pieces.append(_forecasts(diagram.sample, x, y.start + 40))
     pieces.append(text((x.start + x.end) / 2, y.start + 74, "forecast probability", "step", "middle"))
     return canvas.picture(y.start + 80, *pieces)
 

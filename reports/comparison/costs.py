@@ -26,6 +26,13 @@ from reports.comparison.prices import SECOND, Prices
 from reports.formats import NEVER
 from reports.statistics import local_days
 
+STAGES = (
+    "signal to decision",
+    "decision to sent",
+    "sent to acknowledged",
+    "acknowledged to filled",
+    "filled to known",
+)
 HORIZONS = {"1 s": 1, "10 s": 10, "1 min": 60, "5 min": 300, "close": 0}
 
 
@@ -148,17 +155,19 @@ def _mean(values: Floats) -> float:
 
 
 def latencies(intents: Sequence[Intent]) -> dict[str, tuple[Floats, Codes]]:
-    """Seconds of each stage of the entries, with the New York day of each: to the venue, to the fill, and back."""
-    legs = [intent.legs["entry"] for intent in intents if "entry" in intent.legs]
-    stages = {
-        "to the venue": ("submitted", "accepted"),
-        "to the fill": ("accepted", "time"),
-        "back": ("time", "received"),
-    }
+    """Seconds of each stage of the entries, with the New York day of each; a stage without both its times is left out.
+
+    A signal is due when its bar ends. The venue's times are its own clock's, so that a stage between two clocks can be
+    negative.
+    """
+    sent = [(intent, intent.legs["entry"]) for intent in intents if "entry" in intent.legs]
+    times = np.array(
+        [(i.due, i.decided, leg.submitted, leg.accepted, leg.time, leg.received) for i, leg in sent], np.int64
+    ).reshape(-1, len(STAGES) + 1)
     found = {}
-    for name, (start, end) in stages.items():
-        pairs = [(getattr(leg, start), getattr(leg, end)) for leg in legs]
-        known = np.array([pair for pair in pairs if NEVER not in pair], np.int64).reshape(-1, 2)
-        known = known[np.argsort(known[:, 0], kind="stable")]
-        found[name] = ((known[:, 1] - known[:, 0]) / SECOND, local_days(known[:, 0]))
+    for column, name in enumerate(STAGES):
+        pairs = times[:, column : column + 2]
+        pairs = pairs[(pairs != NEVER).all(axis=1)]
+        pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
+        found[name] = ((pairs[:, 1] - pairs[:, 0]) / SECOND, local_days(pairs[:, 0]))
     return found

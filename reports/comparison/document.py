@@ -167,11 +167,13 @@ def _revisions(findings: Findings) -> dict[str, Any] | None:
     found = findings.revisions
     if found is None:
         return None
-    numbers = {name: getattr(found, name) for name in found.__slots__ if name != "decisions"}
+    numbers = {name: getattr(found, name) for name in ("bars", "only_run", "only_simulation")}
+    changed = found.changed
+    sizes = {"median_bp": changed.median_bp, "largest_bp": changed.largest_bp, "turned": int(changed.turned.sum())}
     seen = [
         {**_intent(intent), "run_close": ours, "simulation_close": theirs} for intent, ours, theirs in found.decisions
     ]
-    return {**numbers, "decisions": seen}
+    return {**numbers, "revised": len(changed), **sizes, "decisions": seen}
 
 
 def _plain(value: Any) -> Any:

@@ -17,7 +17,7 @@ from reports.comparison.likeness import (
     compare_distributions,
     verdict_of,
 )
-from reports.comparison.matching import Matching, match_runs
+from reports.comparison.matching import Intent, Matching, match_runs
 from reports.comparison.prices import Prices
 from reports.comparison.revisions import Revisions, revisions_of
 from reports.facts import Facts
@@ -36,13 +36,17 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the pages and the document tell; `limits` says what could not be compared, and why."""
+    """What the pages and the document tell; `limits` says what could not be compared, and why.
+
+    `intents` are all of the run and all of the simulation, matched or not.
+    """
 
     sources: Sources
     run: Facts
     simulation: Facts
     replayed: Replayed
     matching: Matching
+    intents: tuple[list[Intent], list[Intent]]
     gaps: OrderGaps
     costs: tuple[Costs, Costs]
     curves: Curves
@@ -71,6 +75,7 @@ def find(sources: Sources, replayed: Replayed) -> Findings:
         simulation,
         replayed,
         matching,
+        (ours, theirs),
         gaps,
         (costs_of(ours, prices), costs_of(theirs, other)),
         curves,

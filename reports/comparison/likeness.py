@@ -76,7 +76,7 @@ def compare_distributions(
         pair = [_slippage(f, (f.fills.price >= low) & (f.fills.price < high)) for f in (run, simulation)]
         found.append(_distribution(f"slippage, shares {words}", "bp", *pair))
     a, b = latencies(ours), latencies(theirs)
-    found += [_distribution(f"delay {stage}", "ms", _milli(a[stage]), _milli(b[stage])) for stage in a]
+    found += [_distribution(f"delay, {stage}", "ms", _milli(a[stage]), _milli(b[stage])) for stage in a]
     return [item for item in found if sum(item.n)]
 
 

@@ -47,11 +47,12 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One approved wish to open a position; `row` is that of its decision."""
+    """One approved wish to open a position; `row` is that of its decision, `due` the end of its signal's bar."""
 
     identity: str
     place: Place
     row: int
+    due: int
     decided: int
     side: str
     qty: float
@@ -125,14 +126,14 @@ class _Openings:
         strategies, symbols, sides = (labels(table, name) for name in ("strategy", "symbol", "side"))
         starts, decided, qty = times(table, "bar_time"), times(table, "time"), floats(table, "qty")
         identities, codes = table["intent_id"].to_pylist(), table["refusal_codes"]
-        legs = _legs(run)
+        legs, bar = _legs(run), int(run.run["bar_seconds"]) * 1_000_000_000
         self.approved: list[Intent] = []
         self._refused: dict[Place, str] = {}
         for row in np.flatnonzero(opening).tolist():
             place = Place(strategies.at(row), symbols.at(row), int(starts[row]))
             if approved[row]:
                 known = legs.get(identities[row], {})
-                what = (place, row, int(decided[row]), sides.at(row), float(qty[row]))
+                what = (place, row, place.bar_time + bar, int(decided[row]), sides.at(row), float(qty[row]))
                 self.approved.append(Intent(identities[row], *what, known))
             else:
                 self._refused[place] = ", ".join(formats.words(code) for code in codes[row].as_py())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -21,6 +22,8 @@ RESTING = ("target", "stop")  # these fill at their own price, far from the mid 
 MOST_ORDERS = 12
 MOST_UNMATCHED = 12
 MOST_POINTS = 1500
+MOST_QUANTILES = 200
+QUARTILE = NormalDist().inv_cdf(0.75)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Orders:
 
     scatter: Figure | None
     histogram: Figure | None
+    quantiles: Figure | None
     parts: Table
     largest: Table
     outcomes: Table
@@ -43,6 +47,7 @@ def orders(findings: Findings, linked: Linked) -> Orders:
     return Orders(
         _scatter(gaps),
         _histogram(gaps) if len(gaps) else None,
+        _quantiles(gaps),
         _parts(gaps),
         _largest(gaps, linked),
         _outcomes(findings, linked),
@@ -92,6 +97,33 @@ def _histogram(gaps: OrderGaps) -> Figure:
     canvas = Canvas("gaps", HALF, "Price gap, run less simulation", f"Histogram of {len(values)} orders.")
     note = "Positive: the run paid more or received less. The outermost bars hold the tails beyond 1 %."
     return figure(canvas, lambda c: draw_histogram(c, shape), table, note)
+
+
+def _quantiles(gaps: OrderGaps) -> Figure | None:
+    """Gaps against those of a normal distribution with their median and middle half; None where all are equal.
+
+    Where more than half of the gaps are equal the middle half has no width, and the standard deviation takes its place.
+    """
+    values = np.sort(gaps.gap.total)
+    n = len(values)
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75)) if n else (np.nan,) * 3
+    width = float(high - low) / (2 * QUARTILE) if n and high > low else float(values.std()) if n else 0.0
+    if not width > 0:
+        return None
+    rows = np.unique(np.linspace(0, n - 1, min(n, MOST_QUANTILES)).round().astype(np.int64))
+    shares = ((rows + 0.5) / n).tolist()
+    normal = [float(middle) + width * NormalDist().inv_cdf(share) for share in shares]
+    drawn = list(zip(shares, normal, values[rows].tolist(), strict=True))
+    points = [Point(x, y, "s1 fine", f"{share:.1%} of the gaps are below {formats.bp(y, 2)}") for share, x, y in drawn]
+    titles = columns("Quantile|percent", "If normal|bp", "Gap|bp")
+    table = Table(titles, drawn, f"Quantiles of {n:,} price gaps")
+    canvas = Canvas("quantiles", HALF, "Price gaps against a normal distribution", f"Quantiles of {n:,} price gaps.")
+    note = (
+        "On the line, gaps would be normal with their own median and middle half. Ends that bend away are tails: few "
+        "orders make the mean, and the interval by days is the one to trust."
+    )
+    axes = ("if gaps were normal, bp", "gap, run less simulation, bp")
+    return figure(canvas, lambda c: draw_scatter(c, points, axes, []), table, note)
 
 
 def _parts(gaps: OrderGaps) -> Table:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from core.statistics.scores import Scores, score, wilson
 from reports import formats
 from reports.charts import Canvas, Reliability, draw_reliability
 from reports.columns import Bools, Floats
 from reports.facts import Facts
 from reports.page import HALF, THIRD, Figure, Table, columns, figure
-from reports.statistics import Calibration, calibrate, wilson
 
 _LEAST = 20
 _MOST_STRATEGIES = 6
@@ -51,11 +51,11 @@ def calibration_section(facts: Facts) -> CalibrationSection:
     traded = int((decisions.opening & decisions.approved).sum())
     signals, n = int(decisions.opening.sum()), int(known.sum())
     rows: list[tuple[object, ...]] = []
-    charts: list[tuple[str, Calibration, Floats]] = []
-    overall = calibrate(decisions.p[known], hit[known])
+    charts: list[tuple[str, Scores, Floats]] = []
+    overall = score(decisions.p[known], hit[known])
     for name, _ in sorted(decisions.strategy.counts(decisions.opening)):
         mine = known & decisions.strategy.among(name)
-        scores = calibrate(decisions.p[mine], hit[mine], most_bins=6)
+        scores = score(decisions.p[mine], hit[mine], most_bins=6)
         rows.append(_row(name, scores))
         if scores.n >= _LEAST and len(charts) < _MOST_STRATEGIES:
             charts.append((name, scores, decisions.p[mine]))
@@ -74,9 +74,9 @@ def calibration_section(facts: Facts) -> CalibrationSection:
     )
 
 
-def _span(scores: list[Calibration]) -> tuple[float, float]:
+def _span(scores: list[Scores]) -> tuple[float, float]:
     """One range for all diagrams, in whole tenths, so that they can be compared."""
-    values = np.concatenate([part for s in scores for part in (s.forecast, s.low, s.high)])
+    values = np.concatenate([part for s in scores for part in (s.bins.forecast, s.bins.low, s.bins.high)])
     return max(float(np.floor(values.min() * 10)) / 10, 0.0), min(float(np.ceil(values.max() * 10)) / 10, 1.0)
 
 
@@ -93,7 +93,7 @@ def _sample(n: int, traded: int, signals: int) -> str:
     return words
 
 
-def _row(name: str, scores: Calibration) -> tuple[object, ...]:
+def _row(name: str, scores: Scores) -> tuple[object, ...]:
     interval = formats.NOT_MEASURED
     if scores.n:
         low, high = wilson(np.array([scores.base_rate * scores.n]), np.array([float(scores.n)]))
@@ -119,26 +119,16 @@ def _table(rows: list[tuple[object, ...]]) -> Table:
     return Table(titles, rows, "Scores of the probabilities", "Not measured: no outcome is known.", note)
 
 
-def _diagram(canvas: Canvas, scores: Calibration, sample: Floats, span: tuple[float, float]) -> Figure:
-    bins = Reliability(scores.forecast, scores.frequency, scores.low, scores.high, scores.count, sample, span)
-    table = Table(
-        columns(
-            "Mean forecast|percent",
-            "Targets reached|percent",
-            "95% from|percent",
-            "to|percent",
-            "Signals|count",
-        ),
-        list(
-            zip(
-                *(v.tolist() for v in (scores.forecast, scores.frequency, scores.low, scores.high, scores.count)),
-                strict=True,
-            )
-        ),
-        f"Reliability of {scores.n} outcomes in equally filled bins",
+def _diagram(canvas: Canvas, scores: Scores, sample: Floats, span: tuple[float, float]) -> Figure:
+    bins = scores.bins
+    titles = columns(
+        "Mean forecast|percent", "Targets reached|percent", "95% from|percent", "to|percent", "Signals|count"
     )
+    parts = (values.tolist() for values in (bins.forecast, bins.frequency, bins.low, bins.high, bins.count))
+    table = Table(titles, list(zip(*parts, strict=True)), f"Reliability of {scores.n} outcomes in equally filled bins")
     brier, skill = formats.factor(scores.brier, 3), formats.factor(scores.skill, 3)
     described = f"{scores.n} outcomes; Brier score {brier}, skill {skill}."
-    filled = "one bin" if len(scores.count) == 1 else f"{len(scores.count)} equally filled bins"
+    filled = "one bin" if len(bins) == 1 else f"{len(bins)} equally filled bins"
     note = f"{scores.n:,} outcomes in {filled}; bars are 95% Wilson intervals."
-    return figure(replace(canvas, description=described), lambda c: draw_reliability(c, bins), table, note)
+    shape = Reliability(bins, sample, span)
+    return figure(replace(canvas, description=described), lambda c: draw_reliability(c, shape), table, note)

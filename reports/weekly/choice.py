@@ -18,8 +18,9 @@ import numpy as np
 from core.calendar import as_date
 from core.errors import InputError
 from core.runs import Run
+from core.statistics.drawdowns import Sessions
 from reports.columns import Codes, Floats
-from reports.facts import Facts
+from reports.facts import Equity, Facts
 from reports.statistics import by_session
 from reports.weekly.weeks import Week, WeekFacts, week_of, weeks_of
 
@@ -53,17 +54,32 @@ class Chosen:
         return tuple(sorted(found.values(), key=lambda item: item.week.monday)[-MOST_WEEKS:])
 
     @cached_property
-    def returns(self) -> tuple[Codes, Floats]:
-        """Every session of the line up to the end of the week: int64 days, and close-to-close returns as fractions."""
+    def sessions(self) -> tuple[Codes, Sessions]:
+        """Every session of the line up to the end of the week: int64 days, and what each did to the account."""
         days: list[Codes] = []
-        values: list[Floats] = []
+        values: list[Sessions] = []
         for facts in self.line:
-            equity = facts.equity
-            kept = equity.days <= _last_day(self.week)
-            days.append(equity.days[kept])
-            values.append(by_session(equity.day_return, equity.starts, "last")[kept] if len(equity) else np.zeros(0))
+            kept = facts.equity.days <= _last_day(self.week)
+            days.append(facts.equity.days[kept])
+            values.append(_sessions(facts.equity).take(np.flatnonzero(kept)))
         joined, first = np.unique(np.concatenate(days), return_index=True)
-        return joined, np.concatenate(values)[first]
+        whole = Sessions(*(np.concatenate(parts) for parts in zip(*values, strict=True)))
+        return joined, whole.take(first)
+
+    @property
+    def returns(self) -> tuple[Codes, Floats]:
+        """The days of these sessions and their returns from close to close, fractions."""
+        days, sessions = self.sessions
+        return days, sessions.close
+
+
+def _sessions(equity: Equity) -> Sessions:
+    if not len(equity):
+        return Sessions(*[np.zeros(0)] * 4)
+    close, low, high = (by_session(equity.day_return, equity.starts, kind) for kind in ("last", "min", "max"))
+    parts = np.split(equity.unit, equity.starts[1:])
+    fall = np.array([float((1.0 - part / np.maximum.accumulate(part)).max()) for part in parts])
+    return Sessions(close, low, high, fall)
 
 
 def _last_day(week: Week) -> int:

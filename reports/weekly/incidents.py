@@ -1,4 +1,4 @@
-"""What happened to safety: breaches, refusals, availability and the data. Sections 4, 11, 13 and 14."""
+"""What happened to safety: breaches, refusals and availability. Sections 4, 11 and 13."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import numpy as np
 from core.run_arrays import count_array
 from reports import formats
 from reports.charts import Bar, Canvas, draw_bars
-from reports.columns import Bools, labels, records, times
+from reports.columns import labels, records, times
 from reports.facts import Facts
-from reports.formats import NEVER
 from reports.page import HALF, Figure, Table, columns, figure
 from reports.sections.events import events_section
 from reports.sections.sizing import sizing_section
@@ -29,13 +28,6 @@ AVAILABILITY = {
     "exit_overdue": "Exits overdue",
     "reject_storm": "Reject storms",
     "operator": "Acts of the operator",
-}
-DATA = {
-    "stale_data": "Stale data",
-    "bar_revision": "Bars revised after they were seen",
-    "suspect_mark": "Prices that were not believed",
-    "halt": "Halts",
-    "corporate_action": "Corporate actions",
 }
 REPEATED = {
     "duplicate_fill": "Executions seen twice",
@@ -121,7 +113,7 @@ def refusals(facts: WeekFacts) -> Section:
     rejects = _rejects(facts) or Table((), [], "Rejects by the broker", "The broker refused no order.")
     parts: list[Part] = [Pair(own or missing("no signal was refused.", "Why signals were refused"), rejects)]
     parts.append(
-        _counted(facts, REPEATED, "Executions and messages out of the ordinary", "Nothing of the kind in this week.")
+        counted(facts, REPEATED, "Executions and messages out of the ordinary", "Nothing of the kind in this week.")
     )
     lead = "Refused signals never left the process; rejected orders did, and the broker said no."
     return Section(11, "refusals", "Rejections and refusals", lead, parts)
@@ -145,7 +137,7 @@ def _rejects(facts: Facts) -> Figure | None:
     return figure(canvas, lambda c: draw_bars(c, bars), data)
 
 
-def _counted(facts: Facts, kinds: dict[str, str], caption: str, empty: str) -> Table:
+def counted(facts: Facts, kinds: dict[str, str], caption: str, empty: str) -> Table:
     """Risk events of these kinds: how often, how grave, first and last."""
     events = facts.risk_events
     kind, severity, when = labels(events, "kind"), labels(events, "severity"), times(events, "time")
@@ -169,7 +161,7 @@ def availability(facts: WeekFacts) -> Section:
         parts.append(missing("the run has no equity in this week."))
     parts += [
         _breakers(facts),
-        _counted(facts, AVAILABILITY, "Availability in numbers", "Nothing of the kind happened."),
+        counted(facts, AVAILABILITY, "Availability in numbers", "Nothing of the kind happened."),
     ]
     lead = "Whether the system was able to trade, what stopped it, and who let it go on."
     return Section(13, "availability", "Availability", lead, parts)
@@ -224,40 +216,3 @@ def open_breakers(facts: Facts) -> list[str]:
     for row in np.flatnonzero(kind.among("breaker_change")).tolist():
         last[lane.at(row)] = state.at(row)
     return [name for name, reached in last.items() if reached not in ("closed", "")]
-
-
-def data_quality(facts: WeekFacts) -> Section:
-    """Section 14: how far prices could be believed."""
-    parts: list[Part] = []
-    if len(facts.equity):
-        parts.append(_stale(facts))
-    parts.append(_counted(facts, DATA, "Data in numbers", "No event about data was recorded."))
-    parts.append(_revisions(facts))
-    feeds = ", ".join(str(item.get("feed")) for item in facts.run.get("data") or [])
-    parts.append(missing(f"the run was made on one feed ({feeds}).", "Differences between feeds"))
-    lead = (
-        "Minutes with frozen marks, bars that were corrected after decisions were made on them, and outliers refused."
-    )
-    return Section(14, "data", "Data quality", lead, parts)
-
-
-def _stale(facts: Facts) -> Table:
-    equity = facts.equity
-    ends = np.append(equity.starts[1:], len(equity))
-    rows = []
-    for day, a, b in zip(equity.days.tolist(), equity.starts.tolist(), ends.tolist(), strict=True):
-        part: Bools = equity.stale[a:b]
-        rows.append((formats.day(day), b - a, int(part.sum()), float(part.mean())))
-    return Table(columns("Session", "Minutes|count", "With a frozen mark|count", "Share|share"), rows, "Stale minutes")
-
-
-def _revisions(facts: Facts) -> Table:
-    events = facts.risk_events
-    rows = np.flatnonzero(labels(events, "kind").among("bar_revision"))
-    listed = [
-        (row["time"], row["symbol"], row["value"], row["detail"])
-        for row in records(events.take(count_array(rows)))
-        if row["time"] != NEVER
-    ]
-    titles = columns("When|time", "Symbol", "Size|measure", "What")
-    return Table(titles, listed[:40], "Bars revised after they were seen", "No bar was revised.")

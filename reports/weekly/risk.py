@@ -1,7 +1,7 @@
-"""Tail risk and drawdown: sections 6 and 7.
+"""What a day may cost: section 6.
 
-These need more days than a week has. They take every session of the line of runs up to the end of the week, and where
-that is still too little they say how many there are and how many it takes.
+It needs more days than a week has. It takes every session of the line of runs up to the end of the week, and where that
+is still too little it says how many there are and how many are needed.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from core.statistics.coverage import Coverage, Ratio, coverage
-from core.statistics.drawdowns import AHEAD, QUANTILES, Fan, drawdown_fan
 from core.statistics.missing import NotMeasured
 from core.statistics.tails import TailRisk, filtered_risk, forecasts, historical_risk
 from reports import formats
-from reports.charts import Axis, Bar, Canvas, Line, Panel, Rule, Timeline, draw_diverging, draw_timeline
+from reports.charts import Axis, Bar, Canvas, Line, Panel, Timeline, draw_diverging, draw_timeline
 from reports.columns import Codes, Floats
 from reports.facts import Facts
 from reports.page import WIDE, Figure, Table, columns, figure
@@ -22,7 +21,6 @@ from reports.weekly.envelope import closing_book
 from reports.weekly.parts import Part, Section, missing
 
 LEVELS = (0.95, 0.99)
-WORST = 5
 
 
 def tail_risk(chosen: Chosen) -> Section:
@@ -54,9 +52,7 @@ def _tails(returns: Floats) -> Table:
     rows = []
     for name, level, risk in _risks(returns):
         title = f"{formats.title(name)}, {level * 100:.0f}%"
-        cells = (
-            (risk.var, risk.es, f"{risk.n} sessions") if isinstance(risk, TailRisk) else (np.nan, np.nan, _lacks(risk))
-        )
+        cells = (risk.var, risk.es, f"{risk.n} sessions") if isinstance(risk, TailRisk) else (np.nan, np.nan, risk.lack)
         rows.append((title, *cells))
     note = (
         "Loss that is exceeded on at most 5 % or 1 % of days, and the mean of those that exceed it. Filtered: "
@@ -64,10 +60,6 @@ def _tails(returns: Floats) -> Table:
     )
     titles = columns("Method and level", "VaR|percent", "ES|percent", "From")
     return Table(titles, rows, "Value at risk and expected shortfall, one session", note=note)
-
-
-def _lacks(found: NotMeasured) -> str:
-    return f"have {found.have:,} {found.of}, need {found.need:,}"
 
 
 def _against_var(days: Codes, returns: Floats) -> Figure | None:
@@ -124,7 +116,7 @@ def _coverage(returns: Floats) -> Table:
 
 def _coverage_row(found: Coverage | NotMeasured) -> tuple[object, ...]:
     if isinstance(found, NotMeasured):
-        return (np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, f"not measured: {_lacks(found)}")
+        return (np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, f"not measured: {found.lack}")
     both = found.conditional.p if isinstance(found.conditional, Ratio) else np.nan
     word = "rejected: VaR is wrong" if found.kupiec.rejected else "not rejected"
     if found.low_power and not found.kupiec.rejected:
@@ -160,80 +152,3 @@ def _stress(facts: Facts) -> Figure | None:
     )
     note = "Positions at their largest of the week; a run records no betas, so the market shocks take 1."
     return figure(canvas, lambda c: draw_diverging(c, bars), table, note)
-
-
-def drawdown(chosen: Chosen) -> Section:
-    """Section 7: how deep, how long, and how likely the hard limit is at the present size."""
-    days, returns = chosen.returns
-    if not len(returns):
-        return Section(7, "drawdown", "Drawdown", "", [missing("the runs have no sessions.")])
-    unit = np.cumprod(1 + returns)
-    under = unit / np.maximum.accumulate(np.maximum(unit, 1.0)) - 1
-    parts: list[Part] = [_underwater(days, under, chosen.facts), _episodes(days, under)]
-    fan = drawdown_fan(returns, float(-under[-1]), chosen.facts.limit("max_drawdown"))
-    if isinstance(fan, Fan):
-        parts.append(_fan(fan, chosen.facts))
-    else:
-        parts.append(missing(f"{_lacks(fan)}.", "Chance of the hard limit"))
-    lead = f"By session closes, over {formats.plural(len(returns), 'session')} of these runs."
-    chance = fan.reached if isinstance(fan, Fan) else None
-    return Section(7, "drawdown", "Drawdown", lead, parts, {"chance_of_hard_limit": chance})
-
-
-def _underwater(days: Codes, under: Floats, facts: Facts) -> Figure:
-    time = days * 86_400_000_000_000 + 64_800_000_000_000
-    limit = facts.limit("max_drawdown")
-    rules = (
-        [Rule(-facts.soft * limit, "soft limit", "soft"), Rule(-limit, f"hard limit {formats.limit(limit)}", "hard")]
-        if limit > 0
-        else []
-    )
-    panel = Panel(
-        "Below the high-water mark, at closes", [Line("", under, "neg", "area")], 120.0, "percent", rules, (0.0,)
-    )
-    rows = [(formats.day(int(day)), float(value)) for day, value in zip(days, under, strict=True)]
-    table = Table(columns("Session", "Below the mark|change"), rows, "Drawdown at closes")
-    canvas = Canvas(
-        "underwater", WIDE, "Underwater", f"The deepest close is {formats.percent(float(-under.min()))} below the mark."
-    )
-    return figure(canvas, lambda c: draw_timeline(c, Timeline(Axis(time, np.arange(len(days)), days), [panel])), table)
-
-
-def _episodes(days: Codes, under: Floats) -> Table:
-    """The deepest stretches below the mark: from the session after the top to the one that reached it again."""
-    below = np.flatnonzero(under < 0)
-    rows: list[tuple[object, ...]] = []
-    for part in np.split(below, np.flatnonzero(np.diff(below) > 1) + 1) if len(below) else []:
-        low = int(part[np.argmin(under[part])])
-        over = int(part[-1]) + 1 < len(under)
-        recovery = str(int(part[-1]) + 1 - low) if over else "not yet"
-        rows.append((int(days[part[0]]), int(days[low]), float(-under[low]), len(part), recovery))
-    rows.sort(key=lambda row: -float(str(row[2])))
-    titles = columns("Began|day", "Deepest|day", "Depth|percent", "Sessions below|count", "Sessions to recover|range")
-    return Table(titles, rows[:WORST], "Deepest drawdowns", "No session closed below the mark.")
-
-
-def _fan(fan: Fan, facts: Facts) -> Figure:
-    limit = facts.limit("max_drawdown")
-    steps = np.arange(AHEAD)
-    looks = ("mark", "s2", "s1", "s2", "mark")
-    names = ("5 to 95 %", "25 to 75 %", "median", "", "")
-    lines = [Line(name, -values, look) for name, values, look in zip(names, fan.drawdown, looks, strict=True)]
-    rules = [Rule(-limit, f"hard limit {formats.limit(limit)}", "hard")] if limit > 0 else []
-    panel = Panel(f"Drawdown over the next {AHEAD} sessions", lines, 130.0, "percent", rules, (0.0,))
-    axis = Axis(steps, steps, steps, tuple((int(step), f"+{int(step)}") for step in steps[9::10]))
-    rows = [(f"+{step + 1}", *(float(v) for v in fan.drawdown[:, step])) for step in range(4, AHEAD, 5)]
-    titles = columns("Sessions ahead", *(f"{q * 100:.0f}%|percent" for q in QUANTILES))
-    reached = f"{formats.percent(fan.reached, 1)} ± {formats.percent(1.96 * fan.error, 1)}"
-    note = (
-        f"Chance of touching the hard limit in {AHEAD} sessions at the present size: {reached}. The deepest drawdown "
-        f"on the way: median {formats.percent(float(fan.deepest[2]))}, 95 % {formats.percent(float(fan.deepest[4]))}. "
-        f"Paths are drawn from {fan.n} sessions in blocks (Politis and Romano, 1994): they know no worse days."
-    )
-    canvas = Canvas("fan", WIDE, "Drawdown to come, by bootstrap", f"Chance of the hard limit: {reached}.")
-    return figure(
-        canvas,
-        lambda c: draw_timeline(c, Timeline(axis, [panel])),
-        Table(titles, rows, "Quantiles of the drawdown to come"),
-        note,
-    )

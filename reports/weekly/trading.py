@@ -1,4 +1,4 @@
-"""Execution, latency and who earned what: sections 10, 12 and 17.
+"""Execution and who earned what: sections 10 and 17.
 
 Markouts are measured from the run's own data where they lie beside it (`bars/` in the run directory) or where the
 command has opened them; without data they are not measured.
@@ -12,9 +12,9 @@ import numpy as np
 
 from core.calendar import as_date
 from reports import formats
-from reports.charts import Bar, Canvas, draw_bars, draw_diverging
+from reports.charts import Bar, Canvas, draw_diverging
 from reports.columns import Floats, floats, labels, times
-from reports.comparison.costs import HORIZONS, Costs, costs_of, latencies
+from reports.comparison.costs import HORIZONS, Costs, costs_of
 from reports.comparison.matching import Intent, match_runs
 from reports.comparison.prices import Prices
 from reports.facts import Facts
@@ -119,38 +119,6 @@ def _by_hour(facts: Facts) -> Table:
             )
         )
     return Table(columns("Hour, New York", "Fills|count", "Against mid at arrival|bp"), rows, "Cost of entries by hour")
-
-
-def latency(facts: WeekFacts, intents: Sequence[Intent]) -> Section:
-    """Section 12: percentiles of each stage of an entry, and the slowest ones."""
-    found = latencies(intents)
-    rows, bars = [], []
-    for stage, (seconds, _) in found.items():
-        marks = [float(np.quantile(seconds, q)) if len(seconds) else np.nan for q in (0.5, 0.95, 0.99, 1.0)]
-        rows.append((formats.title(stage), len(seconds), *marks))
-        if len(seconds):
-            bars.append(Bar(formats.title(stage), marks[1], formats.duration(marks[1])))
-    titles = columns("Stage", "Orders|count", "Median|duration", "95%|duration", "99%|duration", "Largest|duration")
-    table = Table(titles, rows, "Delay by stage of an entry")
-    parts: list[Part] = [missing("no entry of this week has both times of a stage.")]
-    if bars:
-        canvas = Canvas("latency", HALF, "95th percentile by stage", "The 95th percentile of each stage's delay.")
-        parts = [Pair(figure(canvas, lambda c: draw_bars(c, bars), table), _slowest(intents))]
-    model = facts.config.get("venue", {})
-    wanted = {name: str(model[name]) for name in ("submit_latency", "ack_latency", "fill_latency") if name in model}
-    if wanted:
-        told = ", ".join(f"{formats.words(name)} {value}" for name, value in wanted.items())
-        parts.append(Note(f"{told}.", "The model that a simulation of this run uses"))
-    lead = "From us to the venue, to the fill, and back. Simulated delays are the model’s, recorded ones the broker’s."
-    return Section(12, "latency", "Latency", lead, parts)
-
-
-def _slowest(intents: Sequence[Intent]) -> Table:
-    legs = [(i, i.legs["entry"]) for i in intents if "entry" in i.legs and i.legs["entry"].filled]
-    legs.sort(key=lambda item: (item[1].submitted - item[1].received, item[0].identity))
-    rows = [(i.identity, i.place.symbol, leg.submitted, (leg.received - leg.submitted) / 1e9) for i, leg in legs[:8]]
-    titles = columns("Intent|code", "Symbol", "Sent|time", "Known after|duration")
-    return Table(titles, rows, "Slowest entries, sent to known")
 
 
 def attribution(facts: WeekFacts) -> Section:

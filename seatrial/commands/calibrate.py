@@ -63,7 +63,7 @@ def _document(fit: Fit, path: Path | None) -> dict[str, Any]:
                 "days": part.days,
                 "before": dict(part.before),
                 "after": dict(part.after),
-                "gain": part.gain.mean if part.gain is not None else None,
+                "gain": part.gain.value if part.gain is not None else None,
                 "gain_low": part.gain.low if part.gain is not None else None,
                 "taken": not part.reason,
                 "reason": part.reason,
@@ -94,5 +94,5 @@ def _lines(fit: Fit, path: Path | None) -> list[str]:
 def _verdict(part: Part) -> str:
     if part.gain is None:
         return "not fitted"
-    gain = f"{part.gain.mean:+.3f} log likelihood an order"
+    gain = f"{part.gain.value:+.3f} log likelihood an order"
     return f"{'taken' if not part.reason else 'kept as it was'}, {gain}"

@@ -32,11 +32,14 @@ MODE_EXAMPLES = examples(
     'seatrial mode halt --reason "prices look odd"',
     'seatrial mode resume --reason "feed compared with a second source"',
     'seatrial mode rearm --reason "loss understood, size halved"',
+    'seatrial mode clear-suspense --reason "a transfer by hand, booked"',
 )
 BREAKER_EXAMPLES = examples('seatrial breaker reset submit --reason "the broker reports all clear"')
 FLATTEN_EXAMPLES = examples(
     'seatrial flatten --reason "leaving for the weekend"', 'seatrial flatten IBM --reason "takeover rumour"'
 )
+CANCEL_EXAMPLES = examples('seatrial cancel --reason "spreads too wide"')
+ADOPT_EXAMPLES = examples('seatrial adopt IBM --reason "shares moved in by hand"')
 
 
 class Act(StrEnum):
@@ -45,6 +48,7 @@ class Act(StrEnum):
     HALT = "halt"
     RESUME = "resume"
     REARM = "rearm"
+    CLEAR_SUSPENSE = "clear-suspense"
 
 
 class Route(StrEnum):
@@ -96,7 +100,9 @@ def mode(
     act: Annotated[
         Act,
         typer.Argument(
-            case_sensitive=False, help="halt: nothing opens any more; resume: end a halt; rearm: after a breach."
+            case_sensitive=False,
+            help="halt: nothing opens any more; resume: end a halt; rearm: after a breach; clear-suspense: "
+            "an execution without an order of ours is accounted for.",
         ),
     ],
     reason: Reason,
@@ -151,6 +157,41 @@ def flatten(
     _submit(_Asked(database_url, run, actor, reason, as_json), OperatorAct.FLATTEN, symbols)
 
 
+def cancel(
+    reason: Reason,
+    actor: Actor = None,
+    database_url: Url = DEFAULT,
+    run: RunName = None,
+    as_json: Json = False,
+) -> None:
+    """Cancel the entries of a live trader.
+
+    Orders that would open positions are withdrawn; stops, targets and exits stay. New entries follow with new
+    signals: to prevent them, halt.
+    """
+    from core.kernel.kinds import OperatorAct
+
+    _submit(_Asked(database_url, run, actor, reason, as_json), OperatorAct.CANCEL_ALL)
+
+
+def adopt(
+    symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL", help="Whose position is taken over.")],
+    reason: Reason,
+    actor: Actor = None,
+    database_url: Url = DEFAULT,
+    run: RunName = None,
+    as_json: Json = False,
+) -> None:
+    """Take the broker's quantity of a symbol over.
+
+    For a symbol whose position differs from the broker's, once it is known why. It is booked as an adjustment at the
+    mark, and never as a trade. Where the last comparison found no difference, nothing happens.
+    """
+    from core.kernel.kinds import OperatorAct
+
+    _submit(_Asked(database_url, run, actor, reason, as_json), OperatorAct.ADOPT_POSITION, symbols)
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What every act is given."""
@@ -186,7 +227,7 @@ def _submit(asked: _Asked, act: OperatorAct, symbols: Sequence[str] | None = Non
         console.show_json({"run": name, "act": act.name.lower(), "actor": who, "requests": numbers})
     else:
         requests = ", ".join(map(str, numbers))
-        console.show(f"{name}: asked for {act.name.lower()}, as {who} (request {requests})")
+        console.show(f"{name}: asked for {act.name.lower().replace('_', ' ')}, as {who} (request {requests})")
         console.say("It waits for the process that trades; `seatrial status` shows whether it was taken up.")
 
 

@@ -174,9 +174,11 @@ def _compile(settings: Settings, quiet: bool) -> float:
     """Get compilation over with, so that the run's own figures are not about it; returns its seconds."""
     began = time.perf_counter()
     from seatrial.engine import COMPILING, compile_for, compiled
+    from sim.scenario import open_data
 
     if compiled():
         return 0.0
+    open_data(settings)  # what cannot be run is not compiled for
     console.say(COMPILING, quiet)
     compile_for(settings)
     return time.perf_counter() - began

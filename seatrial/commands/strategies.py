@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from core.statistics.missing import NotMeasured
 from seatrial import console
 from seatrial.options import Bars, Json, Parameters, assignments, bundled_bars, examples, grid
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from core.statistics.overfitting import Overfitting
 
 SHOWN = 10
 Spec = Annotated[str, typer.Argument(metavar="SPEC", help="package.module:Class, installed or in this folder.")]
@@ -43,7 +46,8 @@ def screen(
     """Try every combination of parameters at once, by vectorbt.
 
     Finds a region of parameters that is worth a scenario: each setting is traded plainly, without risk agent, buying
-    power or latency. The deflated Sharpe ratio says how likely the best one is more than the luckiest of so many.
+    power or latency. The deflated Sharpe ratio says how likely the best one is more than the luckiest of so many, the
+    probability of overfitting how often the best of one half of the sessions is no better than any on the other.
     """
     values = grid(tried)
     from core.datasets import Dataset
@@ -53,15 +57,16 @@ def screen(
 
     dataset = Dataset.open(bars if bars is not None else bundled_bars())
     console.say("loading vectorbt…", quiet=as_json)
-    frame = play(spec, values, dataset, Costs(slippage_bps, fee_bps))
+    frame, overfitting = play(spec, values, dataset, Costs(slippage_bps, fee_bps))
     if out is not None:
-        write_screen_report(frame, out, f"Parameter screen of {spec.partition(':')[2]}")
+        write_screen_report(frame, overfitting, out, f"Parameter screen of {spec.partition(':')[2]}")
     ranked = frame.sort_values("sharpe", ascending=False, kind="stable", na_position="last")
     if as_json:
         settings = ranked.to_dict("records")
-        console.show_json({"settings": settings, "out": None if out is None else str(out)})
+        chosen = {"overfitting": _chosen(overfitting), "out": None if out is None else str(out)}
+        console.show_json({"settings": settings, **chosen})
     else:
-        console.show(*_ranking(ranked, list(values)))
+        console.show(*_ranking(ranked, list(values)), _told(overfitting))
         console.show(*([f"report  {out}"] if out is not None else []))
 
 
@@ -87,6 +92,21 @@ def check_strategy(spec: Spec, bars: Bars = None, parameters: Parameters = None,
     else:
         console.show(str(report))
     raise typer.Exit(0 if report.passed else 1)
+
+
+def _chosen(found: Overfitting | NotMeasured) -> dict[str, Any]:
+    """The probability of overfitting for programs; null, with the reason, where there is too little."""
+    if isinstance(found, NotMeasured):
+        return {"probability": None, "reason": str(found)}
+    names = ["probability", "loss", "trials", "sessions", "blocks", "ways"]
+    return {name: getattr(found, name) for name in names}
+
+
+def _told(found: Overfitting | NotMeasured) -> str:
+    if isinstance(found, NotMeasured):
+        return f"probability of overfitting: {found}"
+    ways = f"{found.ways:,} ways of halving {found.sessions:,} sessions in {found.blocks} blocks"
+    return f"probability of overfitting {found.probability:.0%}, from {ways}"
 
 
 def _ranking(ranked: pd.DataFrame, parameters: list[str]) -> list[str]:

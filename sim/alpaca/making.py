@@ -50,7 +50,8 @@ def command_about(order: Order, kind: CommandKind) -> np.ndarray:
     c["kind"], c["order"], c["intent"], c["leg"] = kind, order.number, order.intent, order.leg
     c["symbol"], c["side"], c["role"], c["type"] = order.symbol, order.side, order.role, order.type
     c["tif"], c["extended"], c["qty"], c["limit"] = order.tif, order.extended, order.qty, order.limit
-    c["stop"], c["target"] = order.trail or order.stop, order.trail_share
+    trailing = order.type == OrderType.TRAILING_STOP  # whose `stop` is where the market has taken it, and no term
+    c["stop"], c["target"] = order.trail if trailing else order.stop, order.trail_share
     return command
 
 
@@ -136,7 +137,7 @@ def replacement_of(order: Order, change: Change, client_order_id: str, number: i
         order_class=order.order_class,
         role=order.role,
         limit=change.limit or order.limit,
-        stop=change.stop or order.stop,
+        stop=0 if order.type == OrderType.TRAILING_STOP else change.stop or order.stop,
         trail=order.trail,
         trail_share=order.trail_share,
         extended=order.extended,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.identities import execution_uuid
-from core.kernel.kinds import CashKind, EventKind, OrderType, Phase
+from core.kernel.kinds import CashKind, EventKind, OrderType, Phase, Role
 from sim.alpaca.identity import drawn_uuid
 from sim.alpaca.order import Order
 from sim.alpaca.text import dec, stamp
@@ -147,7 +147,9 @@ class Newsroom:
             self.frame("new", order, e, messages)
 
     def working(self, order: Order, e: np.void, messages: Messages) -> None:
-        """It works at the venue."""
+        """It works at the venue. A stop that took a sleeping one's place sleeps on: its target is what works."""
+        if order.status == "held" and order.replaces is not None and order.role == Role.STOP:
+            return
         self._set(order, "partially_filled" if order.filled else "new", int(e["t_market"]))
         self.frame("new", order, e, messages)
 

@@ -151,11 +151,13 @@ class Market:
         gone = b.time >= close
         self._count(o, b, gone)
         day["close"], day["post"], day["early"] = close, min(close + EVENING, int(day["post"])), 1
-        bars = replace(b, regular=b.regular & ~gone, **_without(b, gone[:, None] & np.ones(len(b.symbols), np.bool_)))
+        rows = slice(int(np.searchsorted(b.time, close)))
+        bars = b.window(0, rows.stop)
+        bid, ask = (None if quotes is None else quotes[rows] for quotes in (block.bid, block.ask))
         a = block.auctions
         nothing = np.full(len(b.symbols), np.nan)
         auctions = Auctions(a.open_price, a.open_volume, nothing, nothing)
-        return replace(block, session=day, bars=bars, auctions=auctions)
+        return replace(block, session=day, bars=bars, bid=bid, ask=ask, auctions=auctions)
 
     def _imbalance(self, auctions: Auctions, bars: Bars, o: Occurrence) -> Auctions:
         """An auction that prints away from the market."""

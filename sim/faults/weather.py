@@ -37,36 +37,55 @@ class Day:
     in_force: Sequence[Occurrence] = ()
 
 
-class Weather:
-    """The faults of a scenario over one run. Sessions must be asked for in order."""
+class Days:
+    """The market of a scenario under its faults, session by session in order."""
 
-    def __init__(self, settings: Settings, symbols: tuple[str, ...], desk: Desk) -> None:
-        """Write the schedule into the venue's record. Raises InputError for a schedule that cannot be used."""
-        self.faults = settings.faults
-        faults = desk.venue[0]["faults"]
-        rows = fault_table(settings, symbols)
-        faults["table"][: len(rows)] = rows
-        self.table = faults["table"]
-        if any(fault.rule.group in IN_THE_LOOP for fault in self.faults):
-            faults["count"] = len(rows)
-            faults["poll"] = settings.breaker.poll
-            faults["start_cash"] = desk.venue[0]["cash"]
-        else:  # no heartbeats are sent, so their absence means nothing
-            desk.state[0]["config"]["silence"] = 0
-        self.schedule = Schedule(settings.faults)
-        self.market = Market(settings.faults, self.table, symbols)
-        self.feed = Feed(settings.faults, self.table, settings.venue.feed_latency)
-        self._notes: list[np.ndarray] = []
+    def __init__(self, faults: Sequence[Fault], table: np.ndarray, symbols: tuple[str, ...]) -> None:
+        """`table` is the FAULT rows in which effects are counted."""
+        self.schedule = Schedule(faults)
+        self.market = Market(faults, table, symbols)
 
     def session(self, block: SessionBlock) -> Day:
         """The market of the next session."""
-        if not self.faults:
+        if not self.schedule.faults:
             return Day(block)
         begins = self.schedule.session(block.session)
         day = block.session
         in_force = sorted({*begins, *self.schedule.in_force(int(day["pre"]), int(day["post"]))})
         block = self.market.session(block, in_force, begins)
         return Day(block, tuple(self.market.halts), begins, in_force)
+
+
+class Weather:
+    """The faults of a scenario over one run. Sessions must be asked for in order."""
+
+    def __init__(
+        self, settings: Settings, symbols: tuple[str, ...], desk: Desk, groups: Sequence[str] = IN_THE_LOOP
+    ) -> None:
+        """Write the schedule into the venue's record; only faults of these groups take effect in the loop.
+
+        Raises InputError for a schedule that cannot be used.
+        """
+        self.faults = settings.faults
+        self._groups = groups
+        faults = desk.venue[0]["faults"]
+        rows = fault_table(settings, symbols)
+        faults["table"][: len(rows)] = rows
+        self.table = faults["table"]
+        if any(fault.rule.group in groups for fault in self.faults):
+            faults["count"] = len(rows)
+            faults["poll"] = settings.breaker.poll
+            faults["start_cash"] = desk.venue[0]["cash"]
+        else:  # no heartbeats are sent, so their absence means nothing
+            desk.state[0]["config"]["silence"] = 0
+        self.days = Days(settings.faults, self.table, symbols)
+        self.schedule, self.market = self.days.schedule, self.days.market
+        self.feed = Feed(settings.faults, self.table, settings.venue.feed_latency)
+        self._notes: list[np.ndarray] = []
+
+    def session(self, block: SessionBlock) -> Day:
+        """The market of the next session."""
+        return self.days.session(block)
 
     def receive(self, day: Day, rows: np.ndarray) -> Received:
         """What arrives of a session whose true BAR rows are `rows`; those get the spread that faults make."""
@@ -76,13 +95,13 @@ class Weather:
     def post(self, day: Day, desk: Desk) -> None:
         """Put what begins in the session on its way."""
         for o in day.begins:
-            if self.faults[o.fault].rule.group in IN_THE_LOOP:
+            if self.faults[o.fault].rule.group in self._groups:
                 post_turns(desk.queue, o.fault, o.begin, o.end)
 
-    def remember(self, log: np.void) -> None:
-        """Keep what the engine has noted (a LOG record), to tell how soon it saw each fault."""
-        if self.faults and log["notes_n"]:
-            self._notes.append(log["notes"][: log["notes_n"]].copy())
+    def remember(self, notes: np.ndarray) -> None:
+        """Keep what the engine has noted (NOTE records), to tell how soon it saw each fault."""
+        if self.faults and len(notes):
+            self._notes.append(notes.copy())
 
     def rows(self, started: int) -> pa.RecordBatch:
         """Rows of `faults`, one a fault of the scenario; one that never came is dated by its plan or by `started`."""

@@ -68,6 +68,9 @@ class Memory:
     def confirm_writer(self) -> None:
         return
 
+    def flows(self) -> list[str]:
+        return [name for name in self._identities if name.startswith("activity:")]
+
     def order(self, number: int) -> SimpleNamespace:
         record = self.state[0]["orders"][number % len(self.state[0]["orders"])]
         return SimpleNamespace(**{name: int(record[name]) for name in record.dtype.names})
@@ -107,7 +110,8 @@ class Memory:
         return row
 
 
-Weather = Callable[[str, str], str]  # (method, path) -> "", "unsent", "lost request", "lost answer", or a status
+# (method, path) -> "", "unsent", "lost request", "lost answer", or a status, to which "name: value" adds a header
+Weather = Callable[[str, str], str]
 
 
 def rest_over(exchange: Exchange, weather: Weather = lambda method, path: "") -> Rest:
@@ -122,12 +126,14 @@ def rest_over(exchange: Exchange, weather: Weather = lambda method, path: "") ->
         if fate == "lost request":
             raise TransportError(LaneFailure.TIMEOUT, left=True, detail="no answer")
         if fate and fate != "lost answer":
-            return Reply(int(fate), b"<html>", {"x-ratelimit-reset": "0"})
+            status, _, header = fate.partition(" ")
+            name, _, value = (header or "x-ratelimit-reset: 0").partition(": ")
+            return Reply(int(status), b"<html>", {name: value})
         query = {name: str(value) for name, value in (options.get("params") or {}).items()}
-        status, body = exchange.handle(method, parts.path, query, options.get("json"))
+        code, body = exchange.handle(method, parts.path, query, options.get("json"))
         if fate == "lost answer":
             raise TransportError(LaneFailure.CONNECTION, left=True, detail="reset")
-        return Reply(status, b"" if body is None else json.dumps(body).encode(), {})
+        return Reply(code, b"" if body is None else json.dumps(body).encode(), {})
 
     rest._client._one_request = exchange_once  # type: ignore[method-assign]
     return rest
@@ -165,6 +171,7 @@ class Bottle:
         self.directory = Directory(self.host.state, SYMBOLS)
         executions = [(detail["broker_order_id"], int(detail["cum_qty"])) for detail in booked]
         self.directory.restore([order for order in orders if order[0]], executions)
+        self.directory.remember(self.host.flows())
         self.dispatcher = Dispatcher(self.directory, self.clock)
         self.dispatcher.authorised(True)
         self.mailbox = Mailbox(self.directory, self.clock, self.deliver)

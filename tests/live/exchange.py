@@ -33,6 +33,7 @@ class Exchange:
         self.orders: dict[str, dict[str, Any]] = {}
         self.positions: dict[str, Decimal] = {}
         self.fills: list[dict[str, Any]] = []
+        self.flows: list[dict[str, Any]] = []
         self.frames: list[str] = []  # the trading stream's news that nobody has read
         self.posts: list[str] = []  # client order ids of every POST that took effect
         self.lost = False
@@ -54,7 +55,9 @@ class Exchange:
         if route == "/positions":
             return 200, [self._position(symbol, qty) for symbol, qty in sorted(self.positions.items()) if qty]
         if route == "/account/activities/FILL":
-            return 200, self._activities(query)
+            return 200, self._activities(self.fills, query)
+        if route == "/account/activities" and query.get("category") == "non_trade_activity":
+            return 200, self._activities(self.flows, query)
         if route == "/account":
             cash = str(self.cash)
             return 200, {"id": self.account, "status": "ACTIVE", "cash": cash, "equity": cash, "buying_power": cash}
@@ -100,6 +103,14 @@ class Exchange:
             if member["status"] in OPEN:
                 member["status"] = event
                 self.tell(member, event)
+
+    def move(self, kind: str, amount: str, status: str = "executed", counted: bool = True) -> None:
+        """Cash moves without a trade; not `counted`: it had done so before anybody looked."""
+        self.cash += Decimal(amount) if counted else 0
+        self.flows.append({
+            "id": f"{self.now()}::{self._id(4)}", "activity_type": kind, "date": text(self.now())[:10],
+            "net_amount": amount, "status": status, "created_at": text(self.now()),
+        })  # fmt: skip
 
     def place(self, symbol: str, side: str, qty: int, client_order_id: str = "by-hand") -> dict[str, Any]:
         """An order that somebody else sends."""
@@ -164,8 +175,7 @@ class Exchange:
             heads = [order for order in heads if order["submitted_at"][:26] > query["after"][:26]]
         return [self._shown(order, nested=True) for order in heads[: int(query.get("limit", 50))]]
 
-    def _activities(self, query: dict[str, str]) -> list[dict[str, Any]]:
-        found = self.fills
+    def _activities(self, found: list[dict[str, Any]], query: dict[str, str]) -> list[dict[str, Any]]:
         if "page_token" in query:
             found = found[[fill["id"] for fill in found].index(query["page_token"]) + 1 :]
         return found[: int(query.get("page_size", 100))]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from core.errors import InputError
-from core.kernel.kinds import Condition, EventKind, Lane, LaneFailure, Mode, OperatorAct, OrderStatus
+from core.kernel.kinds import CashKind, Condition, EventKind, Lane, LaneFailure, Mode, OperatorAct, OrderStatus
 from core.kernel.units import MICRO, MINUTE, SECOND
 from live import host as hosts
 from live.clock import VirtualClock
@@ -288,7 +288,7 @@ def test_a_person_s_act_is_journaled_with_name_and_reason_and_happens_once(url: 
         (Request(OperatorAct.HALT, " ", "x"), "--actor: is empty"),
         (Request(OperatorAct.HALT, "ada", ""), "--reason: is empty"),
         (Request(OperatorAct.FLATTEN, "ada", "x", symbol="ZZZ"), "ZZZ is not traded here"),
-        (Request(OperatorAct.ADOPT_POSITION, "ada", "x"), "--symbol: is missing"),
+        (Request(OperatorAct.ADOPT_POSITION, "ada", "x"), "SYMBOL: is missing"),
         (Request(OperatorAct.RESET_BREAKER, "ada", "x"), "LANE"),
         (Request(OperatorAct.HALT, "ada", "x", lane=Lane.DATA), "LANE"),
     ],
@@ -329,6 +329,20 @@ def test_another_run_under_the_same_name_is_refused(sqlite_url: str, key: str):
     other = {"config": "schema = 2\n", "symbols": ("AAA",), "seed": 9, "kind": "paper"}[key]
     with pytest.raises(InputError, match=f"another {key}"):
         open_host(sqlite_url, VirtualClock(OPENING), replace(SPEC, **{key: other}))
+
+
+def test_a_flow_of_cash_is_booked_once_whatever_process_hears_of_it(url: str):
+    host, _ = trading(url)
+    fields = {"code": CashKind.DIVIDEND, "amount": 40 * MICRO, "symbol": 0}
+    dividend = Incoming(EventKind.CASH_FLOW, NOW, NOW, fields, identity="activity:7_%", source="rest")
+    before = host.books.account("cash")
+    host.handle(dividend, dividend)
+    host.close()
+    again = open_host(url, VirtualClock(NOW + MINUTE))
+    again.handle(dividend)
+    assert again.books.account("cash") == before + 40 * MICRO
+    assert again.flows() == ["activity:7_%"]
+    again.close()
 
 
 def test_snapshots_are_made_and_old_ones_dropped(url: str, monkeypatch: pytest.MonkeyPatch):

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.statistics.scores import Bins
 from reports import charts
 from reports.charts import scales, svg
 from reports.formats import NEW_YORK
@@ -220,7 +221,7 @@ def test_a_histogram_draws_every_filled_bin() -> None:
 
 def test_calibrated_bins_lie_on_the_diagonal() -> None:
     p = np.array([0.3, 0.5, 0.7])
-    bins = charts.Reliability(p, p, p - 0.1, p + 0.1, np.full(3, 30.0), np.repeat(p, 30), (0.2, 0.8))
+    bins = charts.Reliability(Bins(p, p, p - 0.1, p + 0.1, np.full(3, 30.0)), np.repeat(p, 30), (0.2, 0.8))
     root = ElementTree.fromstring(charts.draw_reliability(canvas(), bins))
     places = np.array([[float(dot.attrib["cx"]), float(dot.attrib["cy"])] for dot in by_class(root, "dot")])
     assert np.ptp(places.sum(axis=1)) < 0.3
@@ -240,3 +241,37 @@ def test_a_sparkline_takes_the_sign_of_its_end() -> None:
     assert 'class="line neg"' in charts.sparkline(np.array([1.0, 2.0, -0.5]))
     assert 'class="line pos"' in charts.sparkline(np.array([-1.0, 2.0]))
     assert charts.sparkline(np.array([1.0])) == ""
+
+
+@pytest.mark.parametrize("width", [300, 456])
+def test_a_distribution_function_steps_at_its_values_and_ends_at_all_of_them(width: int) -> None:
+    values = np.array([0.0, 0.010, 0.010, 0.100, 1.0, -0.002])
+    curves = [charts.Curve("run", values, "s1"), charts.Curve("simulation", np.array([0.05]), "s2")]
+    root = ElementTree.fromstring(charts.draw_ecdf(canvas(width), curves))
+    run, other = (element for element in root.iter("path"))
+    x, y = np.array(re.findall(r"([\d.]+) ([\d.]+)", run.attrib["d"]), np.float64).T
+    assert (np.diff(x) >= 0).all()
+    assert (np.diff(y) <= 0).all()
+    share = (y[0] - y) / (y[0] - y[-1])
+    assert x[share > 0][0] == x[0], "what is not above zero is drawn at the left edge"
+    reached = [share[x <= at + 0.1].max() for at in _places(root, ["10 ms", "100 ms", "1 s"])]
+    assert reached == pytest.approx([4 / 6, 5 / 6, 1.0], abs=0.01)
+    assert other.attrib["d"].count("L") == 3
+    assert_inside(root)
+
+
+def _places(root: ElementTree.Element, labels: list[str]) -> list[float]:
+    return [float(next(e for e in root.iter("text") if e.text == label).attrib["x"]) for label in labels]
+
+
+def test_delays_that_are_all_alike_still_have_an_axis() -> None:
+    for values in (np.zeros(5), np.full(5, 0.25)):
+        root = ElementTree.fromstring(charts.draw_ecdf(canvas(300), [charts.Curve("run", values, "s1")]))
+        assert len(by_class(root, "tick")) > 6
+        assert_inside(root)
+
+
+def test_a_long_sample_is_drawn_with_few_points() -> None:
+    values = np.random.default_rng(1).lognormal(-2, 1, 50_000)
+    drawn = charts.draw_ecdf(canvas(), [charts.Curve("run", values, "s1")])
+    assert len(drawn) < 16_000

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
 from reports import formats
+from reports.page import css_text
 
 
 @pytest.mark.parametrize(
@@ -70,3 +72,11 @@ def test_times_name_their_zone_on_both_sides_of_the_change() -> None:
 )
 def test_axis_labels_share_their_decimals(kind: str, ticks: list[float], expected: list[str]) -> None:
     assert formats.axis_labels(kind, ticks) == expected
+
+
+def test_words_in_a_style_sheet_end_neither_the_string_nor_the_sheet() -> None:
+    hostile = 'Äpfel, "x\\" </style>'
+    told = str(css_text(hostile))
+    assert not set(told) & set('<>/" ,')
+    read = re.sub(r"\\([0-9a-f]{6})", lambda found: chr(int(found[1], 16)), told)
+    assert read == hostile

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = (
     "run",
     "scenarios",
+    "rehearse",
     "serve",
     "paper",
     "replay",
@@ -28,6 +29,8 @@ COMMANDS = (
     "status",
     "mode",
     "flatten",
+    "cancel",
+    "adopt",
 )
 GROUPS = ("breaker", "db")
 THREE_DAYS = ("--set", "data.end=2025-11-12")

@@ -69,6 +69,15 @@ def test_version(invoke):
 # Run
 
 
+def test_what_cannot_be_run_is_not_compiled_for(monkeypatch, leave):
+    monkeypatch.setattr("seatrial.engine.compiled", lambda: False)
+    Path("bars").mkdir()
+    Path("bars/bad.parquet").write_text("no parquet")
+    code, out, err = leave("run", "breakout-4w", "--bars", "bars")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert "bad.parquet: it cannot be read as parquet" in err
+
+
 def test_run_prints_one_object_and_nothing_else(place):
     _, done = place
     summary = json.loads(done.stdout)

@@ -55,9 +55,9 @@ def test_the_oracle_keeps_the_same_books(place, invoke):
 
 
 def test_a_made_market_can_be_screened_checked_and_traded(place, invoke):
-    made = invoke("synth", "data/small", "--sessions", "4", "--symbols", "2", "--seed", "5")
+    made = invoke("synth", "data/small", "--sessions", "16", "--symbols", "2", "--seed", "5")
     assert made.exit_code == 0
-    assert "34/34 sessions" in made.stderr, "thirty sessions of history come before"
+    assert "46/46 sessions" in made.stderr, "thirty sessions of history come before"
     breakout = "core.strategies.breakout:Breakout"
     checked = invoke("check-strategy", breakout, "--bars", "data/small", "--set", "lookback=30", "--json")
     assert checked.exit_code == 0, checked.stdout
@@ -66,7 +66,10 @@ def test_a_made_market_can_be_screened_checked_and_traded(place, invoke):
         "screen", breakout, "--grid", "lookback=20,40", "--bars", "data/small", "--out", "s.html", "--json"
     )
     assert screened.exit_code == 0
-    settings = json.loads(screened.stdout)["settings"]
+    found = json.loads(screened.stdout)
+    settings, chosen = found["settings"], found["overfitting"]
+    assert (chosen["trials"], chosen["sessions"], chosen["ways"]) == (2, 16, 70)
+    assert 0 <= chosen["probability"] <= 1
     assert sorted(setting["lookback"] for setting in settings) == [20, 40]
     assert "<html" in Path("s.html").read_text()[:200]
     traded = invoke("run", "breakout-4w", "--bars", "data/small", "--no-report", "--json")

@@ -68,3 +68,17 @@ def test_what_cannot_be_used_is_said_in_one_line(
     assert problem in told
     assert len(told.splitlines()) == 1
     assert not (tmp_path / "none.db").exists()
+
+
+@pytest.mark.parametrize("words", [("db", "upgrade"), ("db", "check"), ("status",), ("mode", "halt", "--reason", "r")])
+def test_a_database_of_a_newer_version_is_left_alone(
+    url: str, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+):
+    code_of("db", "upgrade", "--database-url", url)
+    with database(url) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    capsys.readouterr()
+    assert code_of(*words, "--database-url", url) == 2
+    told = capsys.readouterr().err
+    assert "is at revision 9999, and this version needs 0002. It was written by a newer version: use that one." in told
+    assert len(told.splitlines()) == 1

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from core.kernel.kinds import Breaker, EventKind, Lane, LaneFailure, Mode
-from core.kernel.units import MINUTE, SECOND
+from core.kernel.kinds import Breaker, CommandKind, EventKind, Lane, LaneFailure, Mode, ReconcileStep
+from core.kernel.units import MICRO, MINUTE, SECOND
 from live.clock import VirtualClock
 from live.host import Host
 from tests.live.story import OPENING, SYMBOLS, Broker, incoming, minutes, open_host, opening, serve, signal
-from tests.seatrial.shell import code_of
+from tests.seatrial.shell import ROOT, code_of
 
 NOW = OPENING + MINUTE + SECOND
 Captured = pytest.CaptureFixture[str]
@@ -98,6 +99,52 @@ def test_a_breaker_is_reset_when_its_route_answers_again(host: Host, url: str, t
     assert lane() == Breaker.HALF_OPEN
 
 
+def test_a_foreign_execution_halts_until_a_person_has_cleared_it_up(host: Host, url: str):
+    fields = {"symbol": 2, "qty": 5 * MICRO, "price": 10 * MICRO, "execution": 77}
+    host.handle(incoming(EventKind.FOREIGN_FILL, NOW + MINUTE, **fields))
+    assert host.books.run("mode") == Mode.HALTED
+    words = ("--reason", "a transfer by hand", "--database-url", url)
+    assert code_of("mode", "clear-suspense", *words) == 0
+    host.poll_operators()
+    assert host.books.run("mode") == Mode.NORMAL
+
+
+def test_the_brokers_position_is_taken_over_on_request(host: Host, url: str):
+    def differing(code: ReconcileStep, **fields: int) -> None:
+        host.handle(incoming(EventKind.RECONCILE, NOW + MINUTE, code=code, **fields))
+
+    differing(ReconcileStep.STARTED)
+    differing(ReconcileStep.SYMBOL_DIFFERS, symbol=2, qty=4 * MICRO)
+    differing(ReconcileStep.FINISHED)
+    assert code_of("adopt", "ccc", "--reason", "bought by hand", "--database-url", url) == 0
+    host.poll_operators()
+    symbol = host.state["symbols"][0, 2]
+    assert (int(symbol["qty"]), int(symbol["unreconciled"])) == (4 * MICRO, 0)
+
+
+def test_entries_are_cancelled_on_request(host: Host, url: str):
+    now = host.books.run("now")
+    (submit,) = host.handle(signal(now, 1, 2))
+    host.handle(incoming(EventKind.ORDER_ACCEPTED, now, order=int(submit.command["order"]), symbol=1))
+    assert code_of("cancel", "--reason", "odd prices", "--database-url", url) == 0
+    (asked,) = host.poll_operators()
+    assert (asked.kind, int(asked.command["order"])) == (CommandKind.CANCEL, int(submit.command["order"]))
+
+
+def commands_of_runbooks() -> list[str]:
+    """What the runbooks and the page about the store tell a person to type, with something in each place."""
+    pages = [*(ROOT / "docs/runbooks").glob("*.md"), ROOT / "docs/store.md"]
+    text = "\n".join(page.read_text() for page in pages)
+    found = re.findall(r"`seatrial ((?:status|mode|breaker|flatten|adopt|cancel|db)\b[^`]*)`", text)
+    return sorted({command.replace("LANE", "cancel").replace("SYMBOL", "AAA") for command in found})
+
+
+@pytest.mark.parametrize("command", commands_of_runbooks())
+def test_what_a_runbook_says_can_be_typed(host: Host, url: str, command: str):
+    reason = () if command.startswith(("status", "db")) else ("--reason", "the runbook says so")
+    assert code_of(*command.split(), *reason, "--database-url", url) in (0, 1)
+
+
 def test_positions_are_closed_on_request(host: Host, url: str, tmp_path: Path):
     assert code_of("flatten", "AAA", "--reason", "takeover rumour", "--database-url", url) == 0
     broker, now = Broker(tmp_path / "broker"), NOW + 5 * MINUTE
@@ -111,7 +158,14 @@ def test_positions_are_closed_on_request(host: Host, url: str, tmp_path: Path):
     [
         (("mode", "halt", "--reason", " "), "--reason: is empty"),
         (("mode", "halt", "--reason", "r", "--actor", "a" * 65), "--actor: is longer than 64 characters"),
-        (("flatten", "ZZZ", "--reason", "r"), "--symbol: ZZZ is not traded here. Choose from AAA, BBB, CCC."),
+        (("flatten", "ZZZ", "--reason", "r"), "SYMBOL: ZZZ is not traded here. Choose from AAA, BBB, CCC."),
+        (("adopt", "ZZZ", "--reason", "r"), "SYMBOL: ZZZ is not traded here. Choose from AAA, BBB, CCC."),
+        (("adopt", "--reason", "r"), "seatrial adopt: Missing argument 'SYMBOL'. `seatrial adopt --help` shows"),
+        (
+            ("mode", "sleep", "--reason", "r"),
+            "ACT sleep: is not a choice. Choose from halt, resume, rearm, clear-suspense.",
+        ),
+        (("breaker", "reset", "--reason", "r"), "Choose from submit, cancel, query, trade_stream, data."),
         (("status", "--run", "other"), "run other: is not in the database"),
     ],
 )

@@ -37,7 +37,7 @@ def test_it_serves_until_it_is_interrupted() -> None:
         (["breakout-4w", "--speed", "-1"], "--speed -1: is no speed"),
         (["breakout-4w", "--keys", "nowhere.toml"], "nowhere.toml: cannot be read"),
         (["nowhere"], "nowhere: there is no bundled scenario of this name"),
-        (["breakout-4w", "--port", "70000"], "seatrial serve"),
+        (["breakout-4w", "--port", "70000"], "--port 70000: is not at most 65535"),
     ],
 )
 def test_what_cannot_be_served_is_one_line(arguments: list[str], problem: str) -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from core.bars import Bars
 from core.errors import InputError
+from core.statistics.missing import NotMeasured
+from core.statistics.overfitting import Overfitting
 from core.strategies.contract import Signals
 from sim import research
 from sim.research import Costs, screen
@@ -149,7 +151,7 @@ def test_one_trade_by_hand(path: str, setting: dict[str, Any], exit_price: float
         {key: [value] for key, value in setting.items()} or {"side": [1]},
         make_bars(prices),
         FREE,
-    )
+    ).settings
     gain = setting.get("side", 1) * (exit_price - 100.5) / 100.5
     assert frame["total_return"][0] == pytest.approx(gain, abs=1e-12)
     closed = "leave" not in setting or setting["leave"] == 3
@@ -160,7 +162,7 @@ def test_one_trade_by_hand(path: str, setting: dict[str, Any], exit_price: float
 
 def test_costs_are_paid_on_both_sides() -> None:
     prices = np.array(QUIET + AFTER["target"], float).T[:, :, None]
-    frame = screen("toys:Once", {"side": [1]}, make_bars(prices), Costs(slippage_bps=10, fee_bps=5))
+    frame = screen("toys:Once", {"side": [1]}, make_bars(prices), Costs(slippage_bps=10, fee_bps=5)).settings
     spent = 1.001 * 1.0005
     got = 102.0 / 100.5 * 0.999 * 0.9995
     assert frame["total_return"][0] == pytest.approx(got - spent, abs=1e-12)
@@ -169,17 +171,17 @@ def test_costs_are_paid_on_both_sides() -> None:
 def test_a_bet_that_costs_eat_up_is_not_made() -> None:
     prices = np.array(QUIET + AFTER["target"], float).T[:, :, None]
     fair = 1.0 / 3.0  # stop 1, target 2
-    frame = screen("toys:Once", {"probability": [fair, fair + 0.01]}, make_bars(prices), FREE)
+    frame = screen("toys:Once", {"probability": [fair, fair + 0.01]}, make_bars(prices), FREE).settings
     assert frame["trades"].tolist() == [0, 1]
     assert math.isnan(frame["hit_rate"][0])
     assert math.isnan(frame["sharpe"][0])
-    dear = screen("toys:Once", {"probability": [fair + 0.01]}, make_bars(prices), Costs(slippage_bps=10))
+    dear = screen("toys:Once", {"probability": [fair + 0.01]}, make_bars(prices), Costs(slippage_bps=10)).settings
     assert dear["trades"].tolist() == [0]
 
 
 def test_signals_of_the_warm_up_are_ignored() -> None:
     prices = np.array(QUIET + AFTER["target"], float).T[:, :, None]
-    frame = screen("toys:Once", {"warmup": [1, 2]}, make_bars(prices), FREE)
+    frame = screen("toys:Once", {"warmup": [1, 2]}, make_bars(prices), FREE).settings
     assert frame["trades"].tolist() == [1, 0]
 
 
@@ -227,7 +229,7 @@ def plain_loop(bars: Bars, signals: Signals, warmup: int, k: int) -> list[float]
 
 def test_random_signals_against_a_plain_loop() -> None:
     bars = make_bars(drawn_prices(600, 3), sessions=3)
-    frame = screen("toys:Drawn", {"seed": [1, 2, 3]}, bars, FREE)
+    frame = screen("toys:Drawn", {"seed": [1, 2, 3]}, bars, FREE).settings
     for row, seed in enumerate((1, 2, 3)):
         books = [plain_loop(bars, Drawn(seed).signals(bars), 5, k) for k in range(3)]
         closed = np.concatenate([book[:-1] for book in books])
@@ -250,7 +252,7 @@ def planted_bars() -> Bars:
 
 def test_a_planted_effect_is_found() -> None:
     grid = {"minute": [0, 5, 10, 15, 20, 25, 30, 35, 40, 60, 75, 95], "reach": [4.0, 5.0]}
-    frame = screen("toys:AtMinute", grid, planted_bars(), Costs(slippage_bps=0.5))
+    frame, chosen = screen("toys:AtMinute", grid, planted_bars(), Costs(slippage_bps=0.5))
     assert frame.columns.tolist()[:2] == ["minute", "reach"]
     assert len(frame) == 24
     planted = frame["minute"] == 60
@@ -258,13 +260,24 @@ def test_a_planted_effect_is_found() -> None:
     assert (frame.loc[planted, "deflated_sharpe"] > 0.95).all()
     assert (frame.loc[~planted, "deflated_sharpe"] < 0.5).all()
     assert (frame.loc[planted, "trades"] == 80).all()
+    assert isinstance(chosen, Overfitting)
+    assert (chosen.trials, chosen.sessions, chosen.blocks) == (24, 40, 16)
+    assert chosen.probability == 0.0
+
+
+def test_choosing_between_worthless_settings_is_overfitting() -> None:
+    chosen = screen("toys:Drawn", {"seed": list(range(12))}, make_bars(drawn_prices(2_000, 2), 20), FREE).overfitting
+    assert isinstance(chosen, Overfitting)
+    assert chosen.probability > 0.2
+    alone = screen("toys:Drawn", {"seed": [1]}, make_bars(drawn_prices(2_000, 2), 20), FREE).overfitting
+    assert alone == NotMeasured(1, 2, "settings tried")
 
 
 def test_the_answer_does_not_depend_on_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     grid, bars = {"minute": [20, 60, 75]}, planted_bars()
-    whole = screen("toys:AtMinute", grid, bars)
+    whole = screen("toys:AtMinute", grid, bars).settings
     monkeypatch.setattr(research, "CHUNK_CELLS", 1)
-    assert screen("toys:AtMinute", grid, bars).equals(whole)
+    assert screen("toys:AtMinute", grid, bars).settings.equals(whole)
 
 
 @pytest.mark.parametrize(

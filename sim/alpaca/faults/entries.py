@@ -26,7 +26,7 @@ from core.settings.values import (
     parse_duration,
 )
 from sim.alpaca.errors import invalid
-from sim.alpaca.faults.kinds import CHOICES, KINDS, LANES
+from sim.alpaca.faults.kinds import BOUNDS, CHOICES, KINDS, LANES
 
 
 def _regex(text: str) -> str:
@@ -108,15 +108,27 @@ def read_fault(entry: Any, now: int) -> Fault:
         known = ", ".join(rule.parameters) or "none"
         raise invalid(f"parameters: {fault.kind} has no {unknown[0]}; its parameters are: {known}")
     for name, default in rule.parameters.items():
-        given = fault.parameters.setdefault(name, default)
-        numbers = isinstance(default, int | float) and isinstance(given, int | float)
-        if default is not None and not numbers and not isinstance(given, type(default)):
-            raise invalid(f"parameters.{name}: must be {type(default).__name__}, such as {default!r}")
-        if name in CHOICES and given not in CHOICES[name]:
-            raise invalid(f"parameters.{name}: must be one of {', '.join(CHOICES[name])}")
+        problem = _problem(fault.kind, name, fault.parameters.setdefault(name, default), default)
+        if problem is not None:
+            raise invalid(f"parameters.{name}: must be {problem}")
     if fault.at is None:
         fault.at = now
     return fault
+
+
+def _problem(kind: str, name: str, given: Any, default: Any) -> str | None:
+    """What a parameter must be and is not; None when all is well. Only the body of an answer may be anything."""
+    if name == "body":
+        return None
+    if isinstance(default, bool) or not isinstance(default, int | float):
+        if not isinstance(given, type(default)):
+            return f"{type(default).__name__}, such as {default!r}"
+        return f"one of {', '.join(CHOICES[name])}" if name in CHOICES and given not in CHOICES[name] else None
+    least, most = BOUNDS.get(f"{kind}.{name}", BOUNDS[name])
+    whole = isinstance(given, int) or (isinstance(default, float) and isinstance(given, float))
+    if isinstance(given, bool) or not whole or not least <= given <= most:
+        return f"a {'whole ' * isinstance(default, int)}number from {least:g} to {most:g}"
+    return None
 
 
 def draw(seed: int, number: int, hit: int) -> float:

@@ -16,8 +16,29 @@ LANES = ("submit", "cancel", "query", "stream")
 Meets = Literal["rest", "trade", "data", "connect", "trade_socket", "data_socket"]
 
 
-CHOICES = {"field": ("open", "high", "low", "close", "volume"), "form": ("crossed", "zero")}
+CHOICES = {
+    "field": ("open", "high", "low", "close", "volume"),
+    "form": ("crossed", "zero"),
+    "failure": ("timeout", "server_error", "connection", "unparseable"),
+}
 """What a parameter of text may be, where not everything will do."""
+
+HOUR = 3600.0
+BOUNDS: dict[str, tuple[float, float]] = {
+    "status": (200, 599),
+    "code": (1000, 4999),  # of a socket's close
+    "refuse_data_socket.code": (400, 599),  # of an error on the data stream
+    "timeout": (0, HOUR),
+    "delay": (0, HOUR),
+    "behind": (0, 24 * HOUR),
+    "bytes": (0, 2**31),
+    "bytes_per_second": (1, 10**9),
+    "size": (-0.99, 10),
+    "ratio": (0.001, 1000),
+    "volume": (0, 1),
+    "missing": (0, 1),
+}
+"""From where to where a number goes, both included; by `kind.name` where kinds differ."""
 
 
 @dataclass(frozen=True, slots=True)

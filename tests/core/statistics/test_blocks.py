@@ -14,7 +14,7 @@ def test_with_one_observation_a_day_the_interval_is_nearly_students():
     values = rng.normal(1.0, 2.0, 60)
     found = mean_interval(values, np.arange(60))
     low, high = stats.t.interval(0.90, 59, values.mean(), stats.sem(values))
-    assert found.mean == pytest.approx(values.mean())
+    assert found.value == pytest.approx(values.mean())
     assert found.error == pytest.approx(stats.sem(values))
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.1)
 
@@ -30,7 +30,7 @@ def test_orders_of_one_day_do_not_count_as_many():
 
 def test_days_of_different_length_weigh_by_their_orders():
     found = mean_interval(np.array([1.0, 1.0, 1.0, 5.0]), np.array([0, 0, 0, 1]))
-    assert found.mean == 2.0
+    assert found.value == 2.0
     # linearised ratio: residuals of the days' sums, 3 - 2*3 and 5 - 2*1, over n = 4
     assert found.error == pytest.approx(np.sqrt((9 + 9) * 2 / 1) / 4)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
+from core.statistics import overfitting as module
 from core.statistics.missing import NotMeasured
 from core.statistics.overfitting import overfitting
 
@@ -33,7 +34,28 @@ def test_it_is_the_procedure_of_the_paper(trials):
     results = np.random.default_rng(trials).normal(0.0003, 0.01, (96, trials))
     found = overfitting(results, blocks=8)
     assert (found.probability, found.loss, found.ways) == pytest.approx(spelled_out(results, 8))
-    assert found.trials == trials
+    assert (found.trials, found.sessions, found.blocks) == (trials, 96, 8)
+
+
+def test_memory_is_bounded_without_a_change(monkeypatch):
+    results = np.random.default_rng(3).normal(0.0003, 0.01, (64, 30))
+    whole = overfitting(results, blocks=8)
+    monkeypatch.setattr(module, "CELLS", 100)
+    parts = overfitting(results, blocks=8)
+    for name in ("rank", "inside", "outside"):
+        np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-12)
+
+
+def test_few_sessions_are_cut_into_fewer_blocks():
+    results = np.random.default_rng(3).normal(0.0003, 0.01, (64, 5))
+    found = {days: overfitting(results[:days]) for days in (16, 20, 23, 32, 64)}
+    assert [item.blocks for item in found.values()] == [8, 10, 10, 16, 16]
+    assert [item.ways for item in found.values()] == [70, 252, 252, 12_870, 12_870]
+
+
+def test_copies_of_a_setting_rank_alike():
+    results = np.repeat(np.random.default_rng(4).normal(0, 0.01, (40, 1)), 6, axis=1)
+    assert set(overfitting(results).rank.tolist()) == {0.5}
 
 
 def test_among_worthless_settings_the_best_is_no_better_than_any():
@@ -57,4 +79,4 @@ def test_settings_that_never_trade_are_worth_nothing_and_break_nothing():
 
 def test_one_setting_or_few_sessions_are_not_measured():
     assert overfitting(np.zeros((64, 1))) == NotMeasured(1, 2, "settings tried")
-    assert str(overfitting(np.zeros((20, 4)))) == "not measured (have 20 sessions, need 32)"
+    assert str(overfitting(np.zeros((15, 4)))) == "not measured (have 15 sessions, need 16)"

@@ -75,3 +75,9 @@ def test_what_determines_no_line_is_not_measured():
     few = recalibration(np.linspace(0.2, 0.8, 60), days % 2 == 0, days % 9)
     assert few == NotMeasured(9, 10, "days with outcomes")
     assert np.isnan(spiegelhalter(np.full(60, 0.5), np.ones(60, bool)))
+
+
+def test_outcomes_that_forecasts_part_without_an_error_have_no_line():
+    p = np.linspace(0.2, 0.8, 60)
+    found = recalibration(p, p > 0.5, np.arange(60))
+    assert found == NotMeasured(0, 1, "outcomes that contradict the order of forecasts")

@@ -164,6 +164,7 @@ def test_the_keys_are_refused_in_several_forms(status, answer):
 def test_the_other_classes():
     assert judge(Reply(429, b"", {"x-ratelimit-reset": "1795186800"}), Clock) == Limited(1795186800)
     assert judge(Reply(429, b"", {"x-ratelimit-reset": "soon"}), Clock) == Limited(None)
+    assert judge(Reply(429, b"", {"retry-after": "7"}), Clock) == Limited(None, 7)
     for status in (300, 302, 404, 418, 500, 502, 503, 504):
         assert isinstance(judge(Reply(status, b"<html>", {}), Clock), Ambiguous), status
     gone = TransportError(LaneFailure.CONNECTION, left=False, detail="x")

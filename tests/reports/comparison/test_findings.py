@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import Markup
+from scipy import stats
 
-from reports.comparison.costs import costs_of, order_gaps
+from reports.comparison.costs import STAGES, costs_of, latencies, order_gaps
+from reports.comparison.delays import delay_figures
 from reports.comparison.matching import counts, match_runs
+from reports.comparison.orders import orders
 from reports.comparison.prices import Prices
-from reports.comparison.revisions import revisions_of
+from reports.comparison.revisions import revision_figure, revisions_of
 
 
 def approved(run):
@@ -115,9 +122,10 @@ def test_the_same_data_have_no_revisions_and_other_closes_do(findings):
     assert found.revisions is None
     prices = found.prices
     same = revisions_of(prices, prices, [match.run for match in found.matching.matched])
-    assert (same.revised, same.decisions) == (0, [])
+    assert (len(same.changed), same.decisions) == (0, [])
     assert same.bars > 10_000
-    assert np.isnan(same.median_bp)
+    assert np.isnan(same.changed.median_bp)
+    assert revision_figure(same.changed, "revisions", ("", "")) is None
 
 
 def test_a_week_without_trades_compares_what_is_left(findings):
@@ -164,3 +172,74 @@ def test_prices_of_an_unknown_symbol_are_not_known(findings):
     assert np.isnan(prices.at("NONE", 2**62))
     assert np.isnan(prices.at("ALFA", 0))
     assert prices.strip("NONE", 0, 2**62) is None
+
+
+def altered(prices: Prices, close) -> Prices:
+    """The same prices with other closes."""
+    other = copy.copy(prices)
+    other._close = close
+    return other
+
+
+def test_revised_closes_are_found_with_their_size_and_their_decisions(findings):
+    found = findings("paper", "base")
+    prices, intents = found.prices, found.intents[0]
+    place = intents[3].place
+    symbols, times = prices.common_with(prices)
+    row, column = int(np.searchsorted(times, place.bar_time)), symbols.index(place.symbol)
+    close = prices._close.copy()
+    close[row, column] *= 1.01
+    close[row + 1, column] = np.nan
+    revisions = revisions_of(altered(prices, close), prices, intents)
+    bars = revisions.changed
+    assert (len(bars), bars.symbol, bars.time.tolist()) == (1, [place.symbol], [place.bar_time])
+    assert (revisions.only_run, revisions.only_simulation) == (0, 1)
+    assert bars.apart_bp == pytest.approx([(1 / 1.01 - 1) * 1e4])
+    assert bars.before.tolist() == [prices._close[row - 1, column]]
+    assert bars.decided.tolist() == [True]
+    assert [intent for intent, _, _ in revisions.decisions] == [i for i in intents if i.place == place]
+    figure = revision_figure(bars, "revisions", ("final", "received"))
+    received, final = (values[0] / bars.before[0] * 1e4 - 1e4 for values in (bars.received, bars.final))
+    assert figure.table.rows[0][4:] == (pytest.approx(received), pytest.approx(final), "yes")
+
+
+def test_quantiles_of_the_gaps_are_those_of_a_probability_plot(findings):
+    found = findings("changed", "base")
+    drawn = orders(found, lambda place: Markup("")).quantiles.table.rows
+    gaps = np.sort(found.gaps.gap.total)
+    share, normal, observed = np.array(drawn).T
+    assert observed == pytest.approx(gaps), "few enough to be drawn all"
+    assert share == pytest.approx((np.arange(len(gaps)) + 0.5) / len(gaps))
+    low, middle, high = np.quantile(gaps, (0.25, 0.5, 0.75))
+    assert normal == pytest.approx(middle + (high - low) / np.ptp(stats.norm.ppf([0.25, 0.75])) * stats.norm.ppf(share))
+    assert orders(findings("base", "base"), lambda place: Markup("")).quantiles is None
+    assert orders(findings("idle", "base"), lambda place: Markup("")).quantiles is None
+
+
+def test_delays_of_both_runs_are_drawn_where_they_take_time(findings):
+    found = findings("changed", "base")
+    drawn = {figure.title: figure.table.rows for figure in delay_figures(found)}
+    assert list(drawn) == ["Sent to acknowledged", "Filled to known"] or "Acknowledged to filled" in drawn
+    simulation, run = drawn["Sent to acknowledged"]
+    mine = [leg.accepted - leg.submitted for leg in (i.legs["entry"] for i in found.intents[0] if "entry" in i.legs)]
+    assert run[1] == len(mine)
+    assert run[6] == pytest.approx(np.median(mine) / 1e9)
+    assert run[6] > simulation[6] + 2
+    assert delay_figures(findings("idle", "base")) == []
+
+
+def test_delays_are_those_of_the_tables(compared_runs, findings):
+    run = compared_runs["changed"]
+    orders, fills = run.table("orders").to_pandas(), run.table("fills").to_pandas()
+    decisions = run.table("decisions").to_pandas().set_index("intent_id")
+    first = fills.groupby("client_order_id")[["time", "t_received"]].first()
+    mine = orders[orders["role"] == "entry"].join(first, on="client_order_id")
+    mine = mine.join(decisions[["bar_time", "time"]].rename(columns={"time": "decided"}), on="intent_id")
+    due = mine["bar_time"] + pd.Timedelta("60s")
+    moments = [due, mine["decided"], mine["submitted_at"], mine["accepted_at"], mine["time"], mine["t_received"]]
+    expected = [(b - a).dt.total_seconds().dropna() for a, b in itertools.pairwise(moments)]
+    found = latencies(findings("changed", "base").intents[0])
+    assert list(found) == list(STAGES)
+    for (seconds, days), wanted in zip(found.values(), expected, strict=True):
+        assert np.sort(seconds) == pytest.approx(np.sort(wanted))
+        assert len(days) == len(seconds) > 20

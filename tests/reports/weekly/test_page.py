@@ -194,3 +194,28 @@ def test_an_idle_week_is_told_without_zeros(make_run: Make) -> None:
     text = Page(report_html(weekly_report(found, None, 1))).text
     assert "nothing was filled in this week" in text
     assert not re.search(r"\b(nan|inf|None)\b", text)
+
+
+def test_the_parts_of_the_brier_score_add_up_and_the_intervals_hold_it(document: dict[str, Any]) -> None:
+    found = section(document, "calibration")["figures"]
+    parts = found["reliability"] - found["resolution"] + found["uncertainty"] + found["within_bins"]
+    assert parts == pytest.approx(found["brier"])
+    assert found["skill"] == pytest.approx(1 - found["brier"] / found["uncertainty"])
+    assert found["outcomes"] > 20
+    shown = {row[0]: row[1] for row in table(document, "calibration", "Parts of the Brier score")}
+    assert shown["Brier score"] == found["brier"]
+    if found["brier_low"] is not None:
+        assert found["brier_low"] < found["brier"] < found["brier_high"]
+        assert found["skill_low"] < found["skill"] < found["skill_high"]
+
+
+def test_drawdowns_are_as_deep_as_the_run_recorded_them_by_the_minute(document: dict[str, Any], month: Path) -> None:
+    equity = Run.open(month).table("equity").to_pandas()
+    when = equity["time"].dt.tz_convert("America/New_York")
+    mine = equity[when < "2026-03-16"]
+    found = section(document, "drawdown")["figures"]
+    assert found["deepest"] == pytest.approx(float(mine["drawdown"].max()), abs=1e-6)
+    assert found["deepest_close"] <= found["deepest"]
+    rows = table(document, "drawdown", "Drawdown by session")
+    days = mine.groupby(when[mine.index].dt.date)["drawdown"].max()
+    assert [-row[2] for row in rows] == pytest.approx(days.tolist(), abs=1e-6)

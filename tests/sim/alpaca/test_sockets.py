@@ -105,7 +105,8 @@ def test_alpaca_py_hears_trade_updates(caller: Caller) -> None:
 def test_alpaca_py_hears_the_market(make: Make) -> None:
     caller = make(QUIET | {"halts": HALT})
     caller.advance("2025-11-10T15:00:00Z")
-    heard: dict[str, list[Any]] = {"bar": [], "day": [], "quote": [], "trade": [], "status": []}
+    caller.fault("bar_revision", match={"symbol": "CHRL"}, count=1)
+    heard: dict[str, list[Any]] = {"bar": [], "updated": [], "day": [], "quote": [], "trade": [], "status": []}
     client = StockDataStream("key", "secret", url_override=caller.server.data_stream_url())
 
     def into(name: str) -> Any:
@@ -115,6 +116,7 @@ def test_alpaca_py_hears_the_market(make: Make) -> None:
         return hear
 
     client.subscribe_bars(into("bar"), "*")
+    client.subscribe_updated_bars(into("updated"), "*")
     client.subscribe_daily_bars(into("day"), "ALFA")
     client.subscribe_quotes(into("quote"), "ALFA")
     client.subscribe_trades(into("trade"), "ALFA")
@@ -127,6 +129,10 @@ def test_alpaca_py_hears_the_market(make: Make) -> None:
     thread.join(10)
     assert {bar.symbol for bar in heard["bar"]} == {"ALFA", "BRVO", "CHRL"}
     assert [status.status_code for status in heard["status"]] == ["P", "T"]
+    (updated,) = heard["updated"]
+    first = next(bar for bar in heard["bar"] if bar.symbol == "CHRL")
+    assert (updated.symbol, updated.timestamp) == ("CHRL", first.timestamp)
+    assert first.close == pytest.approx(updated.close * 1.003, abs=0.006)
     alfa = [bar for bar in heard["bar"] if bar.symbol == "ALFA"]
     stored = caller.get("/v2/stocks/ALFA/bars", timeframe="1Min", start=alfa[0].timestamp.isoformat())["bars"]
     assert [(b.open, b.high, b.low, b.close, b.volume) for b in alfa] == [

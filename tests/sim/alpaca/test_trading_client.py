@@ -164,7 +164,7 @@ def test_a_bracket_lives_as_a_group(quiet: Caller, trading: TradingClient) -> No
     assert [leg.id for leg in both[0].legs] == [target.id, stop.id]
     moved = trading.replace_order_by_id(stop.id, ReplaceOrderRequest(stop_price=round(quiet.price() * 0.97, 2)))
     assert trading.get_order_by_id(stop.id).status == OrderStatus.REPLACED
-    assert trading.get_order_by_id(moved.id).status != OrderStatus.REJECTED
+    assert trading.get_order_by_id(moved.id).status == OrderStatus.HELD, "the passive leg sleeps on"
     assert trading.get_order_by_id(target.id).status == OrderStatus.NEW, "its sibling stays"
     trading.cancel_order_by_id(target.id)
     ends = {trading.get_order_by_id(i).status for i in (target.id, moved.id)}
@@ -203,6 +203,24 @@ def test_replace_mints_a_new_order(quiet: Caller, trading: TradingClient) -> Non
     assert trading.get_order_by_client_id("second-thought").status == OrderStatus.NEW
     with pytest.raises(APIError, match="not changed"):
         trading.replace_order_by_id(new.id, ReplaceOrderRequest(qty=7))
+
+
+@pytest.mark.parametrize(
+    ("terms", "shown"), [({"trail_percent": 1}, "trail_percent"), ({"trail_price": 5}, "trail_price")]
+)
+def test_the_trail_of_a_working_trailing_stop_is_replaced(quiet: Caller, trading: TradingClient, terms, shown) -> None:
+    """Its trigger, which follows the market and fits no price grid, is none of its terms."""
+    asked = TrailingStopOrderRequest(symbol="ALFA", qty=3, side=BUY, time_in_force=GTC, **terms)
+    order = trading.submit_order(asked)
+    quiet.advance(bars=2)
+    assert trading.get_order_by_id(order.id).hwm is not None
+    new = trading.replace_order_by_id(order.id, ReplaceOrderRequest(trail=7))
+    assert (new.stop_price, getattr(new, shown)) == (None, "7"), "where it triggers is not known before it works"
+    assert trading.get_order_by_id(order.id).status == OrderStatus.REPLACED
+    quiet.advance(bars=1)
+    working = trading.get_order_by_id(new.id)
+    high, trail = float(working.hwm), 0.07 * float(working.hwm) if shown == "trail_percent" else 7
+    assert (working.status, float(working.stop_price)) == (OrderStatus.NEW, pytest.approx(high + trail))
 
 
 def test_assets_clock_and_calendar(trading: TradingClient) -> None:

@@ -1,4 +1,4 @@
-"""Sizing and calibration: sections 8 and 9."""
+"""From full Kelly to shares: section 8."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from reports import formats
 from reports.columns import floats
 from reports.facts import Facts
 from reports.page import Table, columns
-from reports.sections.calibration import calibration_section, outcomes
 from reports.sections.sizing import sizing_section
 from reports.statistics import mean
-from reports.weekly.parts import Behind, Note, Pair, Part, Section, Triple, missing
+from reports.weekly.parts import Behind, Pair, Part, Section, missing
 from reports.weekly.weeks import WeekFacts
 
 
@@ -47,39 +46,3 @@ def _growth(facts: Facts) -> Table:
     ]
     note = "Log growth of the week; promised: the sum over bets of p ln(1 + f gain) + (1 - p) ln(1 - f loss)."
     return Table(columns("Growth", "Value|range"), cells, "Growth promised and realised", note=note)
-
-
-def traded_share(facts: Facts) -> str:
-    """What is known of signals that were not traded."""
-    known, _ = outcomes(facts)
-    opening = facts.decisions.opening
-    refused = int((opening & ~facts.decisions.approved).sum())
-    return (
-        f"{formats.plural(int(known.sum()), 'traded signal')} with outcome, {refused:,} refused. A run does not follow "
-        "a refused signal to its barrier, so untraded signals have no outcome, and the sample is selected."
-    )
-
-
-def mean_forecasts(facts: Facts) -> Table:
-    """Forecasts of traded against untraded signals: the one thing that is known of both."""
-    decisions = facts.decisions
-    rows = []
-    for name, mine in (("Traded", decisions.approved), ("Refused", ~decisions.approved)):
-        chosen = decisions.p[decisions.opening & mine & np.isfinite(decisions.p)]
-        quartiles = [float(np.quantile(chosen, q)) if len(chosen) else np.nan for q in (0.25, 0.5, 0.75)]
-        rows.append((name, len(chosen), mean(chosen), *quartiles))
-    titles = columns("Signals", "Number|count", "Mean p|percent", "25%|percent", "Median|percent", "75%|percent")
-    return Table(titles, rows, "Forecasts, traded against untraded")
-
-
-def calibration(facts: WeekFacts, tests: list[Part]) -> Section:
-    """Section 9: do the probabilities mean what they say? `tests` are those of the whole line of runs."""
-    found = calibration_section(facts)
-    parts: list[Part] = []
-    if found.overall is not None:
-        parts.append(Pair(found.overall, found.scores))
-    else:
-        parts += [Note(found.sample), found.scores]
-    parts += [Triple(found.by_strategy)] if found.by_strategy else []
-    parts += [*tests, mean_forecasts(facts), missing(traded_share(facts), "Outcomes of untraded signals")]
-    return Section(9, "calibration", "Calibration", found.sample, parts)
