@@ -9,7 +9,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.kernel import brackets, executions, exits, invariants, margin, modes, other_events, reconciliation, risk
+from core.kernel import (
+    brackets,
+    executions,
+    exits,
+    invariants,
+    margin,
+    modes,
+    other_events,
+    reconciliation,
+    risk,
+    transitions,
+)
 from core.kernel.compiled import entry, kernel, shared
 from core.kernel.kinds import Cause, EventKind, ExitStage, Phase
 from core.kernel.order_news import on_order_news, query_unknown
@@ -35,9 +46,11 @@ def step(st: State, ev: Event) -> int:
     st.decision.checks = -1
     kind = ev.kind
     if kind == EventKind.BAR:
+        newest = st.symbols[ev.symbol].last_bar
         on_bar(st, ev)
-        invariants.guard_bar(st, ev)
+        invariants.guard_bar(st, ev, newest)
         return 0
+    before = transitions.standing(st, ev)
     if kind == EventKind.TIMER:
         on_timer(st)
     elif kind == EventKind.SIGNAL:
@@ -56,7 +69,7 @@ def step(st: State, ev: Event) -> int:
         modes.settle(st)
     if st.run.commands > 0:
         seal(st)
-    invariants.guard(st, ev)
+    invariants.guard(st, ev, before)
     return st.run.commands
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -24,6 +24,12 @@ from live.alpaca.values import Instant, Money, Price, Quantity, convert
 T = TypeVar("T")
 
 MAX_FRAME = 16 * 1024 * 1024  # bytes; a nested list of 500 orders has one
+
+# What goes into the store is short, and an identity is plain: no database may have to refuse what was read here.
+Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[!-~]*$")]
+Item: TypeAlias = Annotated[str, msgspec.Meta(max_length=80, pattern=r"^[!-~]*$")]  # of a list: a time and a name
+Word: TypeAlias = Annotated[str, msgspec.Meta(max_length=64)]
+Title: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]  # a client order id, which others choose as they like
 
 
 class WireError(ValueError):
@@ -37,33 +43,33 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Order(Struct, frozen=True):
     """An order as the broker describes it (section 4.2 of the protocol notes); legs only where they are nested."""
 
-    id: str
-    client_order_id: str
-    symbol: str
-    side: str
-    status: str
-    type: str
+    id: Name
+    client_order_id: Title
+    symbol: Word
+    side: Word
+    status: Word
+    type: Word
     submitted_at: Instant
-    time_in_force: str = ""
-    order_class: str | None = ""
+    time_in_force: Word = ""
+    order_class: Word | None = ""
     qty: Quantity | None = None
     filled_qty: Quantity = Quantity(0)
     filled_avg_price: Price | None = None
     limit_price: Price | None = None
     stop_price: Price | None = None
     updated_at: Instant | None = None
-    replaced_by: str | None = None
-    replaces: str | None = None
+    replaced_by: Name | None = None
+    replaces: Name | None = None
     legs: list[Order] | None = None
 
 
 class Update(Struct, frozen=True):
     """One item of the trading stream. `price` and `qty` are those of this execution, not of the order."""
 
-    event: str
+    event: Word
     order: Order
     timestamp: Instant
-    execution_id: str | None = None
+    execution_id: Name | None = None
     price: Price | None = None
     qty: Quantity | None = None
     position_qty: Quantity | None = None
@@ -72,10 +78,10 @@ class Update(Struct, frozen=True):
 class Activity(Struct, frozen=True):
     """An execution as the account's history lists it; fills of one millisecond come in any order."""
 
-    id: str
-    order_id: str
-    symbol: str
-    side: str
+    id: Item
+    order_id: Name
+    symbol: Word
+    side: Word
     qty: Quantity
     price: Price
     cum_qty: Quantity
@@ -85,20 +91,20 @@ class Activity(Struct, frozen=True):
 class Flow(Struct, frozen=True):
     """Cash that moved without a trade, as the account's history lists it: by date, and not always with a time."""
 
-    id: str
-    activity_type: str
+    id: Item
+    activity_type: Word
     net_amount: Money = Money(0)
-    date: str = ""
-    status: str = "executed"
-    symbol: str | None = None
+    date: Word = ""
+    status: Word = "executed"
+    symbol: Word | None = None
     created_at: Instant | None = None
 
 
 class Position(Struct, frozen=True):
     """Shares held in a symbol; `side` has the sign, whatever `qty` says."""
 
-    symbol: str
-    side: str
+    symbol: Word
+    side: Word
     qty: Quantity
     avg_entry_price: Price
 
@@ -111,8 +117,8 @@ class Position(Struct, frozen=True):
 class Account(Struct, frozen=True):
     """The account, of which many fields come and go with the rules; these have stayed."""
 
-    id: str
-    status: str
+    id: Name
+    status: Word
     cash: Money
     equity: Money
     buying_power: Money
@@ -228,9 +234,9 @@ class Status(
 
     symbol: str
     time: Instant
-    code: str
-    reason: str = ""
-    tape: str = msgspec.field(default="", name="z")
+    code: Word
+    reason: Word = ""
+    tape: Word = msgspec.field(default="", name="z")
 
 
 class Bands(Struct, frozen=True, tag_field="T", tag="l", rename={"symbol": "S", "time": "t", "up": "u", "down": "d"}):

@@ -98,7 +98,8 @@ def test_a_broker_whose_clock_is_ahead_breaks_nothing(url: str):
     (row,) = host.handle(signal(NOW, 0, 1))
     accepted, fill = executed(row, NOW)
     ahead = NOW + SECOND
-    host.handle(accepted, replace(fill, t_market=ahead))
+    quote = {"symbol": 0, "price": 99 * MICRO, "target": 101 * MICRO}
+    host.handle(accepted, Incoming(EventKind.QUOTE, ahead, NOW, quote, source="feed"), replace(fill, t_market=ahead))
     assert not host.books.run("broken")
     assert one(url, "SELECT time FROM fills") == NOW, "it has happened by the time it is known"
     said = str(one(url, "SELECT detail FROM journal ORDER BY seq DESC LIMIT 1"))
