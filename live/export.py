@@ -53,8 +53,8 @@ class Circumstances:
     data: Sequence[Mapping[str, str]] = ()
     bar_seconds: int = 60
     repeat: str = ""
-    bars: Path | None = None
     wall_seconds: Mapping[str, float] = field(default_factory=dict)
+    bars: Path | None = None
     judge: Judge = _unjudged
     noted: Noted = ignored
 
