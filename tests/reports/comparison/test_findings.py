@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 
 import numpy as np
@@ -11,13 +12,16 @@ import pytest
 from markupsafe import Markup
 from scipy import stats
 
-from core.comparison import FACTORS
+from core.comparison import FACTORS, Replayed
+from reports.compare import comparison_html
 from reports.comparison.costs import STAGES, costs_of, latencies, order_gaps
 from reports.comparison.delays import delay_figures
+from reports.comparison.findings import Sources, find
 from reports.comparison.matching import counts, match_runs
 from reports.comparison.orders import orders
 from reports.comparison.prices import Prices
 from reports.comparison.revisions import revision_figure, revisions_of
+from sim.worlds import world_of
 from tests.reports.comparison.conftest import CUT
 
 
@@ -304,3 +308,24 @@ def test_delays_are_those_of_the_tables(compared_runs, findings):
     for (seconds, days), wanted in zip(found.values(), expected, strict=True):
         assert np.sort(seconds) == pytest.approx(np.sort(wanted))
         assert len(days) == len(seconds) > 20
+
+
+def test_bars_of_another_length_are_no_revisions(compared_runs, monkeypatch):
+    """A bar of five minutes does not correct one of a minute."""
+    run = compared_runs["base"]
+    data = world_of(run).dataset
+    longer = copy.copy(data)
+    elsewhere = [run.run["data"][0] | {"manifest_sha256": "00"}]
+    other = dataclasses.replace(run, run=run.run | {"data": elsewhere})
+    nothing = Replayed((), None, "the two runs have bars of different length", ())
+    assert find(Sources(run, other, data, longer, 3.0), nothing).revisions is not None
+
+    def prices_of(dataset):
+        prices = Prices(dataset)
+        prices.bar_ns *= 5 if dataset is longer else 1
+        return prices
+
+    monkeypatch.setattr("reports.comparison.findings.Prices", prices_of)
+    found = find(Sources(run, other, data, longer, 3.0), nothing)
+    assert found.revisions is None
+    assert "Not measured: the bars of the two runs are of different length." in comparison_html(found)
