@@ -27,9 +27,10 @@ from core.calendar import NEW_YORK, SECOND, as_date, day_number
 from core.datasets.dataset import Dataset
 from core.datasets.manifest import NAME
 from core.datasets.reference import read_actions, read_daily
+from core.datasets.writer import About, SessionTables, bar_table, write_dataset
 from core.kernel.units import MICRO
 from live.alpaca.market_data import Candles
-from live.alpaca.wire import Split
+from live.alpaca.messages import Split
 
 ASKED = b"seatrial.symbols"
 DAILY, ACTIONS = "daily.parquet", "actions.parquet"
@@ -104,6 +105,20 @@ class BarCache:
         kinds = {"symbol": text, "ex_date": day, "kind": text, "ratio": text}
         self._write(self.folder / ACTIONS, _table(rows, **kinds, amount=pa.decimal128(20, 6), pay_date=day))
 
+    def copy(self, out: Path, feed: str, days: tuple[date, date], today: tuple[date, Candles]) -> Dataset:
+        """Write what is here of the days from one to another, and a session beside it, as a dataset; returns it.
+
+        Raises InputError when there is nothing, or something at `out`.
+        """
+        here = [bar_table(block.bars) for block in self.open(*days).blocks()]
+        found = [SessionTables(_day_of(table), table) for table in here if table.num_rows]
+        if any(today[1].values()):
+            rows = _bars(today[1]).sort_by([("timestamp", "ascending"), ("symbol", "ascending")])
+            found.append(SessionTables(today[0], rows))
+        places = {Path(name).stem: self.folder / name for name in (DAILY, ACTIONS)}
+        reference = {name: pq.read_table(place) for name, place in places.items() if place.exists()}
+        return Dataset.open(write_dataset(out, About(feed, "raw"), found, lambda: reference))
+
     def _place(self, session: np.void) -> Path:
         return self.folder / f"{as_date(int(session['date']))}.parquet"
 
@@ -126,6 +141,12 @@ def _bars(candles: Candles) -> pa.Table:
     for name in ("open", "high", "low", "close", "volume"):
         columns[name] = pa.array([getattr(candle, name) / MICRO for _, candle in rows], pa.float64())
     return pa.table(columns)
+
+
+def _day_of(table: pa.Table) -> date:
+    """The exchange date of a session's rows."""
+    first: datetime = table["timestamp"][0].as_py()
+    return first.astimezone(NEW_YORK).date()
 
 
 def _table(rows: Sequence[tuple[Any, ...]], **kinds: pa.DataType) -> pa.Table:

@@ -104,19 +104,19 @@ class Tables:
             intents, times, rows_ = zip(*self._checks, strict=True)
             checks = np.array(list(rows_), CHECK)
             self._append("checks", run_tables.checks(np.array(intents, np.int64), np.array(times, np.int64), checks))
-        if self._fills:
-            self._append("fills", _fills(self._fills, self._names))
         if self._equity:
             self._append("equity", _equity(self._equity))
-        gathered: tuple[list[Any], ...] = (self._events, self._notes, self._decisions, self._checks, self._fills)
-        for part in (*gathered, self._equity):
+        gathered: tuple[list[Any], ...] = (self._events, self._notes, self._decisions, self._checks, self._equity)
+        for part in gathered:
             part.clear()
         self._held = self._symbols()["qty"].copy()
         self._flushed_order = self._books.run("next_order")
 
     def finish(self, time: int) -> None:
-        """Write the rest: every order in its last state, and the positions at the end, ns UTC."""
+        """Write the rest: every order in its last state, fills by venue time, and the positions at the end, ns UTC."""
         self.flush()
+        if self._fills:
+            self._append("fills", _fills(sorted(self._fills, key=lambda row: int(row["time"])), self._names))
         if self._ended:
             numbers = sorted(self._ended)
             rows = np.frombuffer(b"".join(self._ended[number] for number in numbers), ORDER)

@@ -41,10 +41,10 @@ from core.kernel.kinds import EventKind
 from core.kernel.state import new_state
 from core.settings.scenario import Settings
 from live.alpaca.endpoint import Endpoint, Keys
+from live.alpaca.messages import Order
 from live.alpaca.orders import Request
 from live.alpaca.outcomes import Outcome
 from live.alpaca.rest import Deadlines, Rest
-from live.alpaca.wire import Order
 from live.clock import VirtualClock
 from live.events import FIELDS, STAMPED, Incoming
 from live.pace import VirtualPace
@@ -56,6 +56,8 @@ from live.store.runs import RunSpec
 from live.store.writer import StoreWriter
 from seatrial.mishaps import AT_ONCE, Act, Death, Jump
 from sim.alpaca.text import parse_time, stamp
+from sim.faults.schedule import fault_table
+from sim.faults.weather import Days
 from sim.market import calendar_events
 from sim.scenario import load_strategies, open_data, strategy_masks
 
@@ -262,8 +264,8 @@ def plan_of(settings: Settings, name: str) -> Plan:
         ),
         genesis=new_state(engine_config(settings, len(dataset.symbols), first)),
         traded=[Traded(strategy, mask) for strategy, mask in zip(strategies, masks, strict=True)],
-        sessions=dataset.sessions[settings.data.warm_up_sessions :],
-        day=_Days(dataset),
+        sessions=np.array([block.session for block in market_of(settings, dataset)])[settings.data.warm_up_sessions :],
+        day=_Days(market_of(settings, dataset)),
         bar_seconds=dataset.bar_seconds,
         grace=int(settings.venue.feed_latency),
         every_minute=False,
@@ -273,11 +275,18 @@ def plan_of(settings: Settings, name: str) -> Plan:
     )
 
 
-class _Days:
-    """Briefs on sessions from the scenario's data."""
+def market_of(settings: Settings, dataset: Dataset) -> Iterator[SessionBlock]:
+    """The sessions as the scenario's faults make the market: splits and hours are what a broker would tell of them."""
+    days = Days(settings.faults, fault_table(settings, dataset.symbols), dataset.symbols)
+    for number, block in enumerate(dataset.blocks()):
+        yield block if number < settings.data.warm_up_sessions else days.session(block).block
 
-    def __init__(self, dataset: Dataset) -> None:
-        self._blocks: Iterator[SessionBlock] = dataset.blocks()
+
+class _Days:
+    """Briefs on sessions, from all of them in order."""
+
+    def __init__(self, blocks: Iterator[SessionBlock]) -> None:
+        self._blocks = blocks
 
     def __call__(self, session: np.void) -> Day:
         before: list[Any] = []

@@ -35,11 +35,11 @@ from sim.alpaca import agreement
 from sim.alpaca.exchange import Options
 from sim.alpaca.faults.kinds import KINDS as EDGE
 from sim.alpaca.serve import Running
-from sim.expectations import evaluate
-from sim.unfinished import unfinished
+from sim.expectations import evaluate, is_told
+from sim.unfinished import undone
 
 LEAST_LIFE = 10 * MINUTE  # of virtual time: what dies more often stays down, as the host has it
-LOOK = 0.1  # real seconds between two looks at how far it has come
+LOOK = 0.2  # real seconds between two looks at how far it has come
 Progress = Callable[[int, int, int], None]
 
 
@@ -69,7 +69,7 @@ class Outcome:
 def rehearse(settings: Settings, out: Path, wish: Wish, progress: Progress | None = None) -> Outcome:
     """Trade a scenario through the whole live stack and leave a run directory at `out`.
 
-    `progress(done, sessions, bars)` is called several times a second. Raises InputError for what cannot be used, in
+    `progress(done, sessions, bars)` is called after every session. Raises InputError for what cannot be used, in
     the scenario or in the database; then no run directory is left.
     """
     began = time.perf_counter()
@@ -116,7 +116,7 @@ class _Life:
         self.server = server
         self.mishaps: Mishaps = mishaps_of(settings, traded, world.symbols)
         self.died: list[Death] = []
-        self._sessions = len(traded)
+        self._sessions, self._shown = len(traded), 0
         self._progress = progress
         self._stage = Stage(settings, name, database, server.url, others=self.mishaps.others)
         self._chance = random.Random(f"deaths of {settings.seed}")
@@ -173,7 +173,9 @@ class _Life:
     def _show(self) -> None:
         world = self.server.exchange.world
         done = self._sessions if world.finished else world.sessions_done - 1
-        self._progress(done, self._sessions, 0)
+        if done != self._shown:
+            self._progress(done, self._sessions, 0)
+            self._shown = done
 
 
 def _trade(stage: Stage, says: Connection) -> None:
@@ -217,12 +219,13 @@ def _judged(life: _Life, document: Mapping[str, Any], books: Books, writer: RunW
         _count_faults(life)
         writer.append("faults", exchange.world.weather.rows(exchange.world.start))
     writer.close()
-    left = unfinished(books.state)
+    left = undone(books.state)
     agreed = agreement.agreement(exchange.broker, books.state, writer)
     return {
         "invariants": {**document["invariants"], **agreed},
         "unfinished": left,
-        "expectations": evaluate(settings.expect, {**document, "unfinished": left}, writer),
+        "expectations": evaluate(filter(is_told, settings.expect), {**document, "unfinished": left}, writer),
+        "unjudged": [expectation.text for expectation in settings.expect if not is_told(expectation)],
         "deaths": [{"time": utc_text(death.at), "place": death.place} for death in life.died],
     }
 

@@ -225,6 +225,15 @@ ORDER_SOURCES: dict[str, Source] = {
 }
 
 
+UNTOLD = frozenset({"order_triggered"})
+"""Events that a venue knows and no broker tells: where a broker stood between, nothing can be expected of them."""
+
+
+def is_told(expectation: Expectation) -> bool:
+    """Whether a run over a broker's interface can be judged by this."""
+    return isinstance(expectation, MetricExpectation) or not UNTOLD & {expectation.event, expectation.after}
+
+
 def _look(expectation: PatternExpectation, tables: Tables) -> tuple[bool, str, int]:
     """Whether the pattern holds, the sentence that says why, and the time of the first witness."""
     after = expectation.after

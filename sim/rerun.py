@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,6 +42,9 @@ VENUE_ONLY = {
     ),
 }
 """What only the venue's own record knows: columns that a run over a broker's interface fills with what was heard."""
+
+ORDER: dict[str, Sequence[str]] = {"fills": ("time", "client_order_id", "price", "qty"), "decisions": (), "orders": ()}
+"""The tables of trading, and what they are sorted by where the order of rows says nothing."""
 NEVER = 2**63 - 1
 
 
@@ -95,10 +99,10 @@ def compare_runs(recorded: Run, repeated: Run) -> Divergence | None:
 def same_trading(simulated: Run, live: Run) -> Divergence | None:
     """The earliest difference between a simulation and a live run of one scenario, or None.
 
-    Every decision, order and fill row for row, but for the columns of VENUE_ONLY, and the hash of all commands.
+    Every decision, order and fill row for row, but for the columns of VENUE_ONLY, and the hash of all commands. Fills
+    of one instant have no order among symbols; here they are in that of their orders' names.
     """
-    tables = ("fills", "decisions", "orders")
-    found = [_compare_table(table, simulated, live, VENUE_ONLY.get(table, ())) for table in tables]
+    found = [_compare_table(table, simulated, live, _Seen(VENUE_ONLY.get(table, ()), ORDER[table])) for table in ORDER]
     apart = [divergence for divergence in found if divergence is not None]
     if apart:
         return min(apart, key=lambda divergence: divergence.time)
@@ -126,9 +130,22 @@ def _demand_same_data(run: Run, settings: Settings) -> None:
         raise InputError(str(folder), problem, "Say with --bars where the run's own data is, or make a new run.")
 
 
-def _compare_table(table: str, recorded: Run, repeated: Run, ignored: Sequence[str] = ()) -> Divergence | None:
-    names = [name for name in TABLES[table].names if name not in ignored]
+class _Seen(NamedTuple):
+    """How a table is looked at: the columns that are left out, and those that it is sorted by, none for as it is."""
+
+    ignored: Sequence[str] = ()
+    order: Sequence[str] = ()
+
+
+WHOLE = _Seen()
+
+
+def _compare_table(table: str, recorded: Run, repeated: Run, seen: _Seen = WHOLE) -> Divergence | None:
+    names = [name for name in TABLES[table].names if name not in seen.ignored]
     a, b = recorded.table(table, names), repeated.table(table, names)
+    if seen.order:
+        by = [(name, "ascending") for name in seen.order]
+        a, b = a.sort_by(by), b.sort_by(by)
     common = min(a.num_rows, b.num_rows)
     rows = {name: first_difference(a[name].slice(0, common), b[name].slice(0, common)) for name in names}
     differing = {name: row for name, row in rows.items() if row >= 0}

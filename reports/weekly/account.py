@@ -86,10 +86,10 @@ def _events(facts: Facts) -> Table:
 
 
 def _refused(facts: Facts) -> Table:
-    checks = facts.checks
+    acts = facts.acts
     rows = [
         (formats.title(name), n)
-        for name, n in checks.check.counts(checks.result.among("deny", "reduce") & checks.check.among(*MARGIN_CODES))
+        for name, n in acts.check.counts(acts.result.among("deny", "reduce") & acts.check.among(*MARGIN_CODES))
     ]
     return Table(
         columns("Check", "Signals held|count"), rows, "Signals that margin rules held", "No signal was held by them."

@@ -37,6 +37,25 @@ class Day:
     in_force: Sequence[Occurrence] = ()
 
 
+class Days:
+    """The market of a scenario under its faults, session by session in order."""
+
+    def __init__(self, faults: Sequence[Fault], table: np.ndarray, symbols: tuple[str, ...]) -> None:
+        """`table` is the FAULT rows in which effects are counted."""
+        self.schedule = Schedule(faults)
+        self.market = Market(faults, table, symbols)
+
+    def session(self, block: SessionBlock) -> Day:
+        """The market of the next session."""
+        if not self.schedule.faults:
+            return Day(block)
+        begins = self.schedule.session(block.session)
+        day = block.session
+        in_force = sorted({*begins, *self.schedule.in_force(int(day["pre"]), int(day["post"]))})
+        block = self.market.session(block, in_force, begins)
+        return Day(block, tuple(self.market.halts), begins, in_force)
+
+
 class Weather:
     """The faults of a scenario over one run. Sessions must be asked for in order."""
 
@@ -59,20 +78,14 @@ class Weather:
             faults["start_cash"] = desk.venue[0]["cash"]
         else:  # no heartbeats are sent, so their absence means nothing
             desk.state[0]["config"]["silence"] = 0
-        self.schedule = Schedule(settings.faults)
-        self.market = Market(settings.faults, self.table, symbols)
+        self.days = Days(settings.faults, self.table, symbols)
+        self.schedule, self.market = self.days.schedule, self.days.market
         self.feed = Feed(settings.faults, self.table, settings.venue.feed_latency)
         self._notes: list[np.ndarray] = []
 
     def session(self, block: SessionBlock) -> Day:
         """The market of the next session."""
-        if not self.faults:
-            return Day(block)
-        begins = self.schedule.session(block.session)
-        day = block.session
-        in_force = sorted({*begins, *self.schedule.in_force(int(day["pre"]), int(day["post"]))})
-        block = self.market.session(block, in_force, begins)
-        return Day(block, tuple(self.market.halts), begins, in_force)
+        return self.days.session(block)
 
     def receive(self, day: Day, rows: np.ndarray) -> Received:
         """What arrives of a session whose true BAR rows are `rows`; those get the spread that faults make."""
