@@ -12,7 +12,6 @@ meaning (news.py, feed.py) must have an answer for one that it does not know.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from datetime import date
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, cast
@@ -155,15 +154,6 @@ class Asset(Struct, frozen=True):
     shortable: bool
     easy_to_borrow: bool
     fractionable: bool
-
-
-class Split(Struct, frozen=True):
-    """A split: `new_rate` shares for `old_rate` old ones, both in micros, from the open of `ex_date` on."""
-
-    symbol: str
-    ex_date: date
-    new_rate: Price
-    old_rate: Price
 
 
 class Problem(Struct, frozen=True):
