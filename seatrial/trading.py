@@ -177,7 +177,7 @@ async def _prepare_ahead(prepared: Prepared, tell: Tell) -> None:
             try:
                 problems = await asyncio.to_thread(prepared.briefs.prepare, session)
                 done = True
-            except InputError as error:
+            except (InputError, OSError) as error:  # a disk that is full ends no trading
                 problems = [str(error)]
             for problem in problems:
                 tell("not had", f"for {as_date(session['date'])}: {problem}")

@@ -7,7 +7,6 @@ have an answer for one that it does not know.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -140,15 +139,6 @@ class Asset(Struct, frozen=True):
     shortable: bool
     easy_to_borrow: bool
     fractionable: bool
-
-
-class Split(Struct, frozen=True):
-    """A split: `new_rate` shares for `old_rate` old ones, both in micros, from the open of `ex_date` on."""
-
-    symbol: str
-    ex_date: date
-    new_rate: Price
-    old_rate: Price
 
 
 class Problem(Struct, frozen=True):
