@@ -1,8 +1,8 @@
 """Sample reports and their pictures: `python docs/samples.py`.
 
 Rehearses the bundled four weeks, runs a drill, makes the weekly report of a full week with the comparison, and the
-pictures in docs/img that the guide and the README show. The reports stay in runs/samples. Pictures need Chromium; without
-it only the reports are made.
+pictures in docs/img that the guide and the README show. The reports stay in runs/samples. Pictures need Chromium;
+without it only the reports are made.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -31,6 +30,7 @@ from live.books import Books
 from live.export import Circumstances, export
 from live.host import Observer
 from live.notify import Webhook
+from live.pace import first_of
 from live.secrets import Secret
 from live.service import Surroundings, Trader
 from live.store import runs
@@ -83,7 +83,7 @@ def trade(prepared: Prepared, notes: Notes, greet: Callable[[Trader], None]) -> 
         try:
             asyncio.run(_until_stopped(trader, prepared, tell))
         except BaseExceptionGroup as group:
-            raise _first(group) from group
+            raise first_of(group) from group
         return trader.host.books
     raise AssertionError("an exit stack swallows nothing")
 
@@ -183,9 +183,3 @@ async def _prepare_ahead(prepared: Prepared, tell: Tell) -> None:
                 tell("not had", f"for {as_date(session['date'])}: {problem}")
             if not done:
                 await pace.sleep(AGAIN)
-
-
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    """What ended it: of several errors the first, and none of the cancellations that follow from it."""
-    errors = [_first(error) if isinstance(error, BaseExceptionGroup) else error for error in group.exceptions]
-    return next((error for error in errors if not isinstance(error, asyncio.CancelledError)), errors[0])
