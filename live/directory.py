@@ -24,7 +24,7 @@ from core.identities import client_order_id
 from core.kernel.kinds import TERMINAL, EventKind, OrderType, Role
 from core.kernel.records import MAX_ORDERS
 from core.kernel.types import Order as OrderRecord
-from live.alpaca.wire import Order
+from live.alpaca.messages import Order
 from live.events import Incoming
 
 State = npt.NDArray[np.void]
@@ -94,14 +94,15 @@ class Directory:
         return int(order["sibling"]) if is_oco_stop else number
 
     def number(self, order: Order) -> int:
-        """Our number of an order that the broker describes, 0 when it is none of ours as far as is known."""
-        known = self._number.get(order.id)
-        if known is not None:
-            return known
-        found = self._by_client_id(order.client_order_id)
+        """Our number of an order that the broker describes, 0 when it is none of ours as far as is known.
+
+        Whatever it is called, an order in another symbol than ours is not ours: its shares are not.
+        """
+        found = self._number.get(order.id) or self._by_client_id(order.client_order_id)
         if not found and order.replaces is not None and order.replaces in self._number:
             found = self._successor(self._number[order.replaces])
-        return found
+        record = self.record(found)
+        return 0 if record is not None and int(record["symbol"]) != self.symbol(order.symbol) else found
 
     def number_of_broker_id(self, broker_id: str) -> int:
         """Our number of an order by the broker's name for it, 0 when that was never told."""

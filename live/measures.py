@@ -78,7 +78,7 @@ class Measures:
             self.count("seatrial.decisions", {"verdict": str(step.decision["verdict"])})
         if step.booked:
             self.count("seatrial.fills", {"kind": kind.name.lower()})
-            self.stage("fill", step.event.t_received - step.event.t_market)
+            self.stage("fill", max(step.event.t_received - step.event.t_market, 0))  # their clock may be ahead
         if kind is EventKind.ORDER_REJECTED:
             self.count("seatrial.orders.rejected", {})
         for command in step.commands:

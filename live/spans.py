@@ -61,7 +61,7 @@ class Spans:
         common: dict[str, Value] = {"kind": event.kind.name.lower(), "booked": step.booked}
         if intent:
             common["intent_id"] = intent_id(intent)
-        self._record("fill", intent, event.t_market, event.t_received - event.t_market, common)
+        self._record("fill", intent, event.t_market, max(event.t_received - event.t_market, 0), common)
         self._record("apply", intent, step.time, step.elapsed, common)
         self._record("persist", intent, step.time + step.elapsed, elapsed - step.elapsed, {**common, "seq": step.seq})
         fields = {name: event.fields[name] for name in ("qty", "price") if name in event.fields}

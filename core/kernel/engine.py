@@ -9,7 +9,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.kernel import brackets, executions, exits, invariants, margin, modes, other_events, reconciliation, risk
+from core.kernel import (
+    brackets,
+    executions,
+    exits,
+    invariants,
+    margin,
+    modes,
+    other_events,
+    reconciliation,
+    risk,
+    transitions,
+)
 from core.kernel.compiled import entry, kernel, shared
 from core.kernel.kinds import Cause, EventKind, ExitStage, Phase
 from core.kernel.order_news import on_order_news, query_unknown
@@ -30,6 +41,7 @@ def step(st: State, ev: Event) -> int:
         step_bar(st, ev)
         return 0
     _begin(st, ev)
+    before = transitions.standing(st, ev)
     if kind == EventKind.TIMER:
         on_timer(st)
     elif kind == EventKind.SIGNAL:
@@ -48,7 +60,7 @@ def step(st: State, ev: Event) -> int:
         modes.settle(st)
     if st.run.commands > 0:
         seal(st)
-    invariants.guard(st, ev)
+    invariants.guard(st, ev, before)
     return st.run.commands
 
 
@@ -56,8 +68,9 @@ def step(st: State, ev: Event) -> int:
 def step_bar(st: State, ev: Event) -> None:
     """`step` for a bar, which leads to no command: for loops that have nothing but bars for a while."""
     _begin(st, ev)
+    newest = st.symbols[ev.symbol].last_bar
     on_bar(st, ev)
-    invariants.guard_bar(st, ev)
+    invariants.guard_bar(st, ev, newest)
 
 
 @kernel

@@ -20,9 +20,10 @@ from core.kernel.records import CONFIG, EVENT
 from core.kernel.state import new_state
 from core.kernel.units import MICRO, MINUTE, SECOND
 from live.alpaca.endpoint import Endpoint, Keys
+from live.alpaca.messages import Update
 from live.alpaca.rest import Rest
 from live.alpaca.transport import Reply, TransportError
-from live.alpaca.wire import Update, parse_trading
+from live.alpaca.wire import parse_trading
 from live.asking import Question, fetch, perform
 from live.books import client_id
 from live.clock import VirtualClock
@@ -93,8 +94,8 @@ class Memory:
             fields[FIELDS[name]] = value
         fields[FIELDS["seq"]] = seq = int(run["seq"]) + 1
         fields[FIELDS["kind"]] = event.kind
-        fields[FIELDS["t_market"]] = event.t_market
-        fields[FIELDS["t_visible"]] = max(self._clock.now(), int(run["now"]))
+        fields[FIELDS["t_visible"]] = visible = max(self._clock.now(), int(run["now"]))
+        fields[FIELDS["t_market"]] = min(event.t_market, visible)
         count = engine.apply(self.state, self._event)
         assert int(run["broken"]) == 0, f"invariant {int(run['broken'])} broke at {event}"
         return [self._outgoing(seq * 256 + i, self.state[0]["commands"][i].copy()) for i in range(count)]

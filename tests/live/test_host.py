@@ -93,6 +93,20 @@ def test_a_fill_that_comes_again_is_nothing(url: str):
     host.close()
 
 
+def test_a_broker_whose_clock_is_ahead_breaks_nothing(url: str):
+    host, _ = trading(url)
+    (row,) = host.handle(signal(NOW, 0, 1))
+    accepted, fill = executed(row, NOW)
+    ahead = NOW + SECOND
+    quote = {"symbol": 0, "price": 99 * MICRO, "target": 101 * MICRO}
+    host.handle(accepted, Incoming(EventKind.QUOTE, ahead, NOW, quote, source="feed"), replace(fill, t_market=ahead))
+    assert not host.books.run("broken")
+    assert one(url, "SELECT time FROM fills") == NOW, "it has happened by the time it is known"
+    said = str(one(url, "SELECT detail FROM journal ORDER BY seq DESC LIMIT 1"))
+    assert f'"broker_time": "{ahead}"' in said
+    host.close()
+
+
 def test_a_fill_that_contradicts_itself_shuts_the_symbol_and_books_nothing(url: str):
     host, _ = trading(url)
     (row,) = host.handle(signal(NOW, 0, 1))

@@ -14,9 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.kernel.units import MICRO, NANO
-from live.alpaca import wire
+from live.alpaca import messages, wire
+from live.alpaca.messages import Account, Activity, Order, Position, Update
 from live.alpaca.values import Instant, Price, convert, exact, instant
-from live.alpaca.wire import Account, Activity, Bar, Control, Malformed, Order, Other, Position, Update, WireError
+from live.alpaca.wire import Bar, Control, Malformed, Other, WireError
+from tests.live.crash.lives import NIGHTLY
+
+DOSES = max(100 * NIGHTLY, 1)  # of a commit
 
 ORDER: dict[str, Any] = {
     "id": "61e69015-8549-4bfd-b9c3-01e75843f47d", "client_order_id": "st-0000000000000001-00", "symbol": "AAPL",
@@ -211,7 +215,7 @@ def in_range(update: Update) -> bool:
     return all(price is None or 0 <= price <= 10**12 for price in prices) and isinstance(order.submitted_at, int)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400 * DOSES, deadline=None)
 @given(mutants(UPDATE))
 def test_hostile_updates_are_read_or_refused(message):
     try:
@@ -222,7 +226,7 @@ def test_hostile_updates_are_read_or_refused(message):
     assert in_range(update)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * DOSES, deadline=None)
 @given(mutants(BAR))
 def test_hostile_bars_are_read_or_refused(message):
     for encoded in (json.dumps([message]), _packed([message])):
@@ -246,7 +250,7 @@ def _packed(items: list[dict[str, Any]]) -> bytes | None:
         return None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * DOSES, deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=100), st.integers(0, 250), st.integers(0, 255))
 def test_any_bytes_at_all(noise, place, byte):
     spoiled = bytearray(frame(UPDATE))
@@ -259,9 +263,9 @@ def test_any_bytes_at_all(noise, place, byte):
                 continue
 
 
-@pytest.mark.parametrize("kind", [Account, Activity, wire.Clock, wire.Asset, wire.Problem, Position, Order])
+@pytest.mark.parametrize("kind", [Account, Activity, messages.Clock, messages.Asset, messages.Problem, Position, Order])
 @given(body=st.binary(max_size=60))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40 * DOSES, deadline=None)
 def test_bodies_that_are_none(kind, body):
     with pytest.raises(WireError):
         wire.parse(kind, b"!" + body)
