@@ -26,9 +26,10 @@ from core.errors import InputError
 from core.kernel.kinds import AssetFlag, EventKind, RejectReason
 from core.kernel.units import MICRO, MINUTE, NANO, SECOND
 from live.alpaca.market_data import Candles, MarketData
+from live.alpaca.messages import Asset
 from live.alpaca.outcomes import Accepted, Outcome, Refused, demanded, explained
 from live.alpaca.rest import Rest
-from live.alpaca.wire import Asset, Bar
+from live.alpaca.wire import Bar
 from live.cache import BarCache
 from live.clock import Clock
 from live.events import Incoming

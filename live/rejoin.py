@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Sequence
 
 from core.kernel.kinds import LaneFailure
+from live.alpaca.messages import Update
 from live.alpaca.stream import Listener
-from live.alpaca.wire import Datum, Update
+from live.alpaca.wire import Datum
 
 
 class Rejoining:

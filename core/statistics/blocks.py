@@ -29,6 +29,7 @@ Int64s = npt.NDArray[np.int64]
 DRAWS = 4000
 PERMUTATIONS = 999
 KEY = 0x5EA7
+LEAST_ERROR = 0.1  # of the sample's own: a draw that lacks the days that vary knows nothing of its error
 CELLS = 4_000_000  # of a matrix of permuted weights, to bound memory
 
 
@@ -74,7 +75,7 @@ def smooth_interval(values: Floats, days: Int64s, function: Smooth, level: float
     if error == 0.0:
         return Interval(value, value, value, 0.0, n, d)
     drawn, errors = _estimates(totals, counts, _drawn(d), function)
-    studentised = np.where(errors == 0.0, 0.0, (drawn - value) / np.where(errors == 0.0, 1.0, errors))
+    studentised = (drawn - value) / np.maximum(errors, LEAST_ERROR * error)
     tail = (1.0 - level) / 2.0
     above, below = np.nanquantile(studentised, [1.0 - tail, tail])
     return Interval(value, value - float(above) * error, value - float(below) * error, error, n, d)

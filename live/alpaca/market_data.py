@@ -23,10 +23,11 @@ from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 from core.kernel.kinds import LaneFailure
 from core.kernel.units import SECOND
 from live.alpaca.endpoint import Endpoint
+from live.alpaca.messages import Struct
 from live.alpaca.outcomes import Accepted, Ambiguous, Failed, Outcome, judge, judge_status
 from live.alpaca.transport import Reply, TransportError, exchange, new_session
 from live.alpaca.values import Price, convert
-from live.alpaca.wire import Candle, Struct
+from live.alpaca.wire import Candle
 
 T = TypeVar("T")
 PAGE = 20.0  # seconds that a page of ten thousand bars may take

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,20 +47,24 @@ def compare(
 
     Exit code: 0 decisions are identical, 1 they are not, 2 a run cannot be used.
     """
-    findings = findings_of(run, other, bars, margin, quiet=as_json)
-    page, document = _write(findings, out or run)
-    if as_json:
-        import json
+    with findings_of(run, other, bars, margin, quiet=as_json) as findings:
+        page, document = _write(findings, out or run)
+        if as_json:
+            import json
 
-        console.show_json(json.loads(document.read_text(encoding="utf-8")))
-    else:
-        console.show(*_lines(findings, page, document))
+            console.show_json(json.loads(document.read_text(encoding="utf-8")))
+        else:
+            console.show(*_lines(findings, page, document))
     failed = any(parity.ok is False for parity in findings.replayed.parity)
     raise typer.Exit(1 if failed else 0)
 
 
-def findings_of(run: Path, other: Path | None, bars: Path | None, margin: float, quiet: bool) -> Findings:
-    """Everything that can be found about a run against another, or against its simulation. Raises InputError."""
+@contextmanager
+def findings_of(run: Path, other: Path | None, bars: Path | None, margin: float, quiet: bool) -> Iterator[Findings]:
+    """Everything that can be found about a run against another, or against its simulation. Raises InputError.
+
+    Its tables are read when they are asked for, and those of a simulation are gone at the end.
+    """
     import tempfile
 
     from core.runs import Run
@@ -82,7 +88,7 @@ def findings_of(run: Path, other: Path | None, bars: Path | None, margin: float,
                 raise InputError(str(other), "is the run itself", "Leave it out, or name another run.")
         pair = pair_of(recorded, simulation, bars, fresh=other is None)
         ours, theirs = (w.dataset if isinstance(w, World) else None for w in (pair.run_world, pair.simulation_world))
-        return find(Sources(recorded, simulation, ours, theirs, margin), replay_pair(pair, progress))
+        yield find(Sources(recorded, simulation, ours, theirs, margin), replay_pair(pair, progress))
 
 
 def _write(findings: Findings, out: Path) -> tuple[Path, Path]:
