@@ -17,7 +17,7 @@ from core.kernel.units import MICRO, NANO
 from live.alpaca import wire
 from live.alpaca.values import Instant, Price, convert, exact, instant
 from live.alpaca.wire import Account, Activity, Bar, Control, Malformed, Order, Other, Position, Update, WireError
-from tests.live.crash.lives import NIGHTLY
+from tests.doses import NIGHTLY
 
 DOSES = max(100 * NIGHTLY, 1)  # of a commit
 
