@@ -15,21 +15,15 @@ from collections.abc import Callable, Hashable
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import msgspec
 
-from live.alpaca.values import Instant, Money, Price, Quantity, convert
+from live.alpaca.values import Instant, Item, Money, Name, Price, Quantity, Title, Word, convert
 
 T = TypeVar("T")
 
 MAX_FRAME = 16 * 1024 * 1024  # bytes; a nested list of 500 orders has one
-
-# What goes into the store is short, and an identity is plain: no database may have to refuse what was read here.
-Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[!-~]*$")]
-Item: TypeAlias = Annotated[str, msgspec.Meta(max_length=80, pattern=r"^[!-~]*$")]  # of a list: a time and a name
-Word: TypeAlias = Annotated[str, msgspec.Meta(max_length=64)]
-Title: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]  # a client order id, which others choose as they like
 
 
 class WireError(ValueError):
