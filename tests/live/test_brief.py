@@ -16,9 +16,9 @@ from core.errors import InputError
 from core.kernel.kinds import AssetFlag, EventKind, LaneFailure, RejectReason
 from core.kernel.units import MICRO, NANO
 from live.alpaca.market_data import Candles, Split
+from live.alpaca.messages import Asset
 from live.alpaca.outcomes import Accepted, Outcome, Refused, Unsent
 from live.alpaca.values import Price
-from live.alpaca.wire import Asset
 from live.brief import Briefs, Needs, Sources, sessions_before
 from live.cache import BarCache
 from live.clock import VirtualClock
