@@ -32,6 +32,7 @@ from live.brief import bars_of
 from live.export import Circumstances, export
 from live.host import Observer
 from live.notify import Webhook
+from live.pace import first_of
 from live.rejoin import Rejoining
 from live.secrets import Secret
 from live.service import Surroundings, Trader
@@ -91,7 +92,7 @@ def trade(prepared: Prepared, notes: Notes, greet: Callable[[Trader], None]) -> 
                 )
             )
         except BaseExceptionGroup as group:
-            raise _first(group) from group
+            raise first_of(group) from group
         return trader.host.books
     raise AssertionError("an exit stack swallows nothing")
 
@@ -210,9 +211,3 @@ def _session(prepared: Prepared) -> np.void:
     table, now = prepared.plan.sessions, prepared.time.clock.now()
     session: np.void = table[max(int(np.searchsorted(table["pre"], now, side="right")) - 1, 0)]
     return session
-
-
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    """What ended it: of several errors the first, and none of the cancellations that follow from it."""
-    errors = [_first(error) if isinstance(error, BaseExceptionGroup) else error for error in group.exceptions]
-    return next((error for error in errors if not isinstance(error, asyncio.CancelledError)), errors[0])
