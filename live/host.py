@@ -221,7 +221,7 @@ class Host:
         began = stopwatch()
         batch = Batch(self.run)
         now = self._clock.now()
-        batch.answered += [_answer(event, now) for event in events if event.answers is not None]
+        batch.answered += [row for event in events if event.answers is not None for row in _answers(event, now)]
         batch.requests += [_handled(event, now) for event in events if "request" in event.detail]
         with self._writer.transaction() as connection:
             point("before_inbox")
@@ -367,8 +367,8 @@ def _known_by(event: Incoming, now: int) -> Incoming:
     return replace(event, t_market=now, detail={**event.detail, "broker_time": str(event.t_market)})
 
 
-def _answer(event: Incoming, now: int) -> Row:
-    return {"number": event.answers, "time": now, "outcome": kind_name(event.kind)}
+def _answers(event: Incoming, now: int) -> list[Row]:
+    return [{"number": n, "time": now, "outcome": kind_name(event.kind)} for n in (event.answers, *event.also)]
 
 
 def _handled(event: Incoming, now: int) -> Row:

@@ -346,6 +346,15 @@ def test_another_run_under_the_same_name_is_refused(sqlite_url: str, key: str):
         open_host(sqlite_url, VirtualClock(OPENING), replace(SPEC, **{key: other}))
 
 
+def test_one_event_may_answer_several_rows(url: str):
+    host, _ = trading(url)
+    first, second = (*host.handle(signal(NOW, 0, 1)), *host.handle(signal(NOW, 1, 2)))
+    accepted, _ = executed(first, NOW)
+    host.handle(replace(accepted, also=(second.number,)))
+    assert host.pending() == ()
+    host.close()
+
+
 def test_a_flow_of_cash_is_booked_once_whatever_process_hears_of_it(url: str):
     host, _ = trading(url)
     fields = {"code": CashKind.DIVIDEND, "amount": 40 * MICRO, "symbol": 0}

@@ -13,12 +13,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from core.kernel.kinds import EventKind, Lane, OperatorAct, Phase, ReconcileStep, RejectReason
 from core.kernel.units import MICRO, MINUTE, NANO, SECOND
+from tests.doses import NIGHTLY, dose
 from tests.twin.compare import Pair
 from tests.twin.kernel import HOUR, START, Event
 from tests.twin.money import micros
 
-EXAMPLES = int(os.environ.get("SEATRIAL_STATEFUL_EXAMPLES", 300))
-STEPS = int(os.environ.get("SEATRIAL_STATEFUL_STEPS", 50))
+EXAMPLES = dose(300, 20_000, "SEATRIAL_STATEFUL_EXAMPLES")
+STEPS = int(os.environ.get("SEATRIAL_STATEFUL_STEPS", 100 if NIGHTLY else 50))
 CONFIGS = (
     {},
     {"cash": 20_000 * MICRO, "regime": 0, "multiplier": 1, "shorting": 0, "symbol_cap": NANO},
