@@ -22,9 +22,9 @@ from typing import NamedTuple, TypeAlias
 
 from core.kernel.kinds import CommandKind, EventKind, LaneFailure, RejectReason
 from core.kernel.units import SECOND
+from live.alpaca.messages import Clock, Order
 from live.alpaca.orders import Request
 from live.alpaca.outcomes import Accepted, Ambiguous, Failed, Limited, Outcome, Refused
-from live.alpaca.wire import Clock, Order
 from live.directory import Directory
 from live.events import Incoming, Outgoing
 from live.news import REST, Found, about

@@ -13,9 +13,9 @@ from typing import NamedTuple, TypeAlias
 
 from core.kernel.kinds import LaneFailure, RejectReason
 from core.kernel.units import SECOND
+from live.alpaca.messages import Order, Position
 from live.alpaca.outcomes import Accepted, Ambiguous, Failed, Outcome, Refused
 from live.alpaca.rest import Rest
-from live.alpaca.wire import Order, Position
 from live.answers import Action, Answered, Call
 from live.news import Found
 from live.reconcile import Snapshot

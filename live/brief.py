@@ -25,10 +25,11 @@ from core.datasets.reference import ADV_SESSIONS, Reference, VolumeAverage
 from core.errors import InputError
 from core.kernel.kinds import AssetFlag, EventKind, RejectReason
 from core.kernel.units import MICRO, MINUTE, NANO, SECOND
-from live.alpaca.market_data import MarketData
-from live.alpaca.outcomes import Accepted, Refused, demanded, explained
+from live.alpaca.market_data import Candles, MarketData
+from live.alpaca.messages import Asset
+from live.alpaca.outcomes import Accepted, Outcome, Refused, demanded, explained
 from live.alpaca.rest import Rest
-from live.alpaca.wire import Asset, Bar
+from live.alpaca.wire import Bar
 from live.cache import BarCache
 from live.clock import Clock
 from live.events import Incoming
@@ -179,19 +180,23 @@ class Briefs:
             problems.append(f"bars end on {as_date(dataset.sessions['date'][-1])}")
         return before
 
-    def _today(self, session: np.void, problems: list[str]) -> list[Bar]:
-        """The bars of a session that has begun."""
-        now, length = self._sources.clock.now(), self._needs.bar_seconds * SECOND
-        start, last = int(session["pre"]), min(now, int(session["post"])) - length
+    def so_far(self, session: np.void) -> Outcome[Candles]:
+        """The bars of a session until now."""
+        length = self._needs.bar_seconds * SECOND
+        start, last = int(session["pre"]), min(self._sources.clock.now(), int(session["post"])) - length
         if last < start:
-            return []
-        found = self._sources.data.bars(self._symbols, start, last, self._needs.bar_seconds)
+            return Accepted({})
+        return self._sources.data.bars(self._symbols, start, last, self._needs.bar_seconds)
+
+    def _today(self, session: np.void, problems: list[str]) -> list[Bar]:
+        """The same for strategies that join late."""
+        found = self.so_far(session)
         if not isinstance(found, Accepted):
             problems.append(f"bars of today: {explained(found)}")
             return []
-        prices = ("start", "open", "high", "low", "close", "volume")
+        fields = ("start", "open", "high", "low", "close", "volume")
         return [
-            Bar(symbol=symbol, **{name: getattr(candle, name) for name in prices})
+            Bar(symbol=symbol, **{name: getattr(candle, name) for name in fields})
             for symbol, candles in found.value.items()
             for candle in candles
         ]

@@ -24,7 +24,7 @@ from core.identities import client_order_id
 from core.kernel.kinds import TERMINAL, EventKind, OrderType, Role
 from core.kernel.records import MAX_ORDERS
 from core.kernel.types import Order as OrderRecord
-from live.alpaca.wire import Order
+from live.alpaca.messages import Order
 from live.events import Incoming
 
 State = npt.NDArray[np.void]

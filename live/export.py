@@ -10,6 +10,7 @@ the mid price of a fill is the engine's mark at that moment.
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,14 +45,16 @@ def _unjudged(_document: Mapping[str, Any], _books: Books, _writer: RunWriter) -
 class Circumstances:
     """What a run's page says that the journal does not know; the keys are those of run.json.
 
-    `judge` is given that document, the books at the end and the writer, to which it may add a table; what it answers
-    goes over the document. `noted` is shown what the engine noted, NOTE records in their order.
+    `bars` is a dataset's folder, which moves into the run's. `judge` is given that document, the books at the end and
+    the writer, to which it may add a table; what it answers goes over the document. `noted` is shown what the engine
+    noted, NOTE records in their order.
     """
 
     data: Sequence[Mapping[str, str]] = ()
     bar_seconds: int = 60
     repeat: str = ""
     wall_seconds: Mapping[str, float] = field(default_factory=dict)
+    bars: Path | None = None
     judge: Judge = _unjudged
     noted: Noted = ignored
 
@@ -67,6 +70,8 @@ def export(connection: Transaction, run: int, out: Path, circumstances: Circumst
     first = runs.load_snapshot(connection, run, first=True)
     books = Books(first.state, spec.symbols, spec.strategies)
     with RunWriter(out) as writer:
+        if about.bars is not None:
+            shutil.move(about.bars, writer.folder / "bars")
         writer.write_config(spec.config)
         tables = Tables(writer, books, dict(runs.broker_orders(connection, run)), about.noted)
         started = 0

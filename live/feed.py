@@ -19,7 +19,8 @@ from dataclasses import dataclass
 
 from core.kernel.kinds import EventKind, HaltKind, Lane, LaneFailure, Phase
 from core.kernel.units import MINUTE, SECOND
-from live.alpaca.wire import Bar, Datum, Malformed, Quote, RevisedBar, Status, Update
+from live.alpaca.messages import Update
+from live.alpaca.wire import Bar, Datum, Malformed, Quote, RevisedBar, Status
 from live.clock import Clock
 from live.events import Incoming
 from live.history import History

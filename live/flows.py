@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 
 from core.kernel.kinds import CashKind, EventKind
-from live.alpaca.wire import Flow
+from live.alpaca.messages import Flow
 from live.events import Incoming
 from live.news import REST
 

@@ -21,8 +21,9 @@ from typing import NoReturn, Protocol
 
 from core.kernel.kinds import EventKind, Lane, LaneFailure
 from core.kernel.units import SECOND
+from live.alpaca.messages import Update
 from live.alpaca.outcomes import Ambiguous
-from live.alpaca.wire import Datum, Update
+from live.alpaca.wire import Datum
 from live.answers import Action, Call
 from live.asking import perform
 from live.directory import State

@@ -18,6 +18,7 @@ network, and no transaction is open while anything is sent.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -242,7 +243,9 @@ class Host:
         if leaving and not self._heeded(event):
             return None
         seq = books.run("seq") + 1
-        now = self._write_event(event, seq)
+        now = max(event.t_visible or self._clock.now(), books.run("now"))  # never goes back
+        event = _known_by(event, now)
+        self._write_event(event, seq, now)
         before = books.before(event.fields.get("symbol", -1))
         began = stopwatch()
         count = engine.apply(self.state, self._event)
@@ -263,12 +266,8 @@ class Host:
         own = int(symbol["strategy"]) == event.fields["strategy"]
         return own and int(symbol["entry"]) != 0 and int(symbol["stage"]) == ExitStage.NONE
 
-    def _write_event(self, event: Incoming, seq: int) -> int:
-        """Fill the event record; returns the time at which it is visible, which never goes back.
-
-        Nothing is known before it has happened: where a broker's clock is ahead of ours, ours counts.
-        """
-        now = max(event.t_visible or self._clock.now(), self.books.run("now"))
+    def _write_event(self, event: Incoming, seq: int, now: int) -> None:
+        """Fill the event record; `now` is when it is visible."""
         fields = self._fields
         fields[:] = 0
         fields[FIELDS["symbol"]] = -1
@@ -276,10 +275,9 @@ class Host:
             fields[FIELDS[name]] = value
         fields[FIELDS["seq"]] = seq
         fields[FIELDS["kind"]] = event.kind
-        fields[FIELDS["t_market"]] = min(event.t_market, now)
+        fields[FIELDS["t_market"]] = event.t_market
         fields[FIELDS["t_received"]] = event.t_received
         fields[FIELDS["t_visible"]] = now
-        return now
 
     def _journal(self, batch: Batch, event: Incoming, seq: int, now: int) -> None:
         """The event's row, chained to the one before it."""
@@ -346,6 +344,14 @@ class Host:
         detail = {"actor": request.actor, "reason": request.reason, "request": str(request.number)}
         identity = f"operator:{request.number}"
         return Incoming(EventKind.OPERATOR, now, now, fields, identity=identity, source="operator", detail=detail)
+
+
+def _known_by(event: Incoming, now: int) -> Incoming:
+    """The event, which has happened by the time it is known: a broker's clock may be ahead of ours, and its own time
+    of the event is then kept beside it."""
+    if event.t_market <= now:
+        return event
+    return replace(event, t_market=now, detail={**event.detail, "broker_time": str(event.t_market)})
 
 
 def _answers(event: Incoming, now: int) -> list[Row]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.kernel.units import SECOND
-from live.alpaca.wire import Update
+from live.alpaca.messages import Update
 from live.clock import Clock
 from live.directory import Directory
 from live.events import Incoming

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from core.kernel.kinds import EventKind, RejectReason
-from live.alpaca.wire import Account, Activity, Order, Update
+from live.alpaca.messages import Account, Activity, Order, Update
 from live.directory import Directory
 from live.events import Incoming
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from core.errors import InputError
 from core.kernel.units import SECOND
 from core.settings.account import Account as AccountSettings
+from live.alpaca.messages import Account
 from live.alpaca.outcomes import demanded
 from live.alpaca.rest import Rest
-from live.alpaca.wire import Account
 from live.clock import Clock
 
 SKEW = 5 * SECOND  # beyond it bars are not of this time (feed.Bounds)

@@ -30,7 +30,7 @@ import numpy.typing as npt
 from core.errors import InputError
 from core.kernel.kinds import EventKind, OrderStatus, ReconcileStep, RejectReason
 from core.kernel.units import MICRO, SECOND
-from live.alpaca.wire import Account, Activity, Flow, Order
+from live.alpaca.messages import Account, Activity, Flow, Order
 from live.directory import Directory
 from live.events import Incoming
 from live.flows import explain, from_flow

@@ -12,10 +12,10 @@ from typing import TypeVar
 
 from core.kernel.kinds import Lane
 from live.alpaca.endpoint import Endpoint
+from live.alpaca.messages import Order
 from live.alpaca.orders import Request
 from live.alpaca.outcomes import Accepted, Outcome
 from live.alpaca.rest import Rest
-from live.alpaca.wire import Order
 from live.telemetry import Telemetry
 
 T = TypeVar("T")

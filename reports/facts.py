@@ -13,10 +13,26 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from core.run_arrays import count_array
+from core.run_schema import TABLES
 from core.runs import Run
-from reports.columns import Bools, Codes, Floats, Labels, Stored, Times, flags, floats, labels, rows_of, times
+from reports.columns import (
+    Bools,
+    Codes,
+    Drained,
+    Floats,
+    Labels,
+    Stored,
+    Times,
+    flags,
+    floats,
+    labels,
+    picked,
+    rows_of,
+    times,
+)
 from reports.formats import NEVER
 from reports.statistics import by_session, group_starts, local_days, ratio
 from reports.trades import MICROS, Flows, Trades, round_trips
@@ -51,7 +67,6 @@ class Equity:
 class Decisions:
     """One row a signal. `factors` and `caps` hold the sizing chain by column name."""
 
-    intent: pa.ChunkedArray
     time: Times
     strategy: Labels
     symbol: Labels
@@ -67,7 +82,6 @@ class Decisions:
     caps: Mapping[str, Floats]
     qty: Floats
     binding: Labels
-    refusals: pa.ChunkedArray
 
     def __len__(self) -> int:
         return len(self.time)
@@ -79,8 +93,17 @@ class Decisions:
 
 
 @dataclass(frozen=True, slots=True)
-class Checks:
-    """One row a check that did not pass, or nearly not; `decision` is the row of its decision."""
+class Acts:
+    """One row a check that did not pass; `decision` is the row of its decision."""
+
+    decision: Codes
+    check: Labels
+    result: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class NearMisses:
+    """One row a check that passed with little room; `decision` is the row of its decision."""
 
     decision: Codes
     time: Times
@@ -88,7 +111,6 @@ class Checks:
     measured: Floats
     limit: Floats
     use: Floats
-    result: Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +216,6 @@ class Facts:
         """The decisions table."""
         table = Stored(self.source, "decisions")
         return Decisions(
-            table["intent_id"],
             times(table, "time"),
             labels(table, "strategy"),
             labels(table, "symbol"),
@@ -210,39 +231,58 @@ class Facts:
             {name: floats(table, name) for name in CAPS},
             floats(table, "qty"),
             labels(table, "binding"),
-            table["refusal_codes"],
         )
 
     @cached_property
-    def checks(self) -> Checks:
-        """The checks table."""
-        names = "intent_id time check measured limit use result"
-        table = pa.concat_tables(self._tight(part) for part in self.source.parts("checks", names.split()))
-        return Checks(
-            rows_of(table["intent_id"], self.decisions.intent),
-            times(table, "time"),
-            labels(table, "check"),
-            floats(table, "measured"),
-            floats(table, "limit"),
-            floats(table, "use"),
-            labels(table, "result"),
-        )
+    def refusals(self) -> list[tuple[str, int]]:
+        """How often each reason refused a decision, most frequent first, then by name; one can have several."""
+        reasons = pc.value_counts(pc.list_flatten(Stored(self.source, "decisions")["refusal_codes"]))
+        found = [(str(row["values"]), int(row["counts"])) for row in reasons.to_pylist()]
+        return sorted(found, key=lambda item: (-item[1], item[0]))
 
-    def _tight(self, checks: pa.Table) -> pa.Table:
-        """The rows that did not pass, or nearly not."""
-        tight = ~labels(checks, "result").among("pass") | (floats(checks, "use") >= self.near)
-        return checks.take(count_array(np.flatnonzero(tight)))
+    def _decision_of(self, intents: pa.ChunkedArray) -> Codes:
+        """The row of each intent's decision."""
+        return rows_of(intents, Stored(self.source, "decisions")["intent_id"])
 
     @cached_property
-    def _order_ids(self) -> pa.ChunkedArray:
-        return self.source.table("orders", ["client_order_id"])["client_order_id"]
+    def acts(self) -> Acts:
+        """Rows of the checks table: what reduced a size or refused it."""
+        return self._checks[0]
+
+    @cached_property
+    def near_misses(self) -> NearMisses:
+        """Rows of the checks table: what passed, but with a use of `near` or more."""
+        return self._checks[1]
+
+    @cached_property
+    def _checks(self) -> tuple[Acts, NearMisses]:
+        acts, misses = self._telling_checks()
+        return (
+            Acts(self._decision_of(acts["intent_id"]), labels(acts, "check"), labels(acts, "result")),
+            NearMisses(
+                self._decision_of(misses["intent_id"]),
+                times(misses, "time"),
+                labels(misses, "check"),
+                *(floats(misses, name) for name in ("measured", "limit", "use")),
+            ),
+        )
+
+    def _telling_checks(self) -> tuple[Drained, Drained]:
+        """What acted and what nearly did, from one pass over a table that is too long to hold."""
+        acts, misses = [], []
+        for part in self.source.parts("checks", TABLES["checks"].names):
+            passed = labels(part, "result").among("pass")
+            near = passed & (floats(part, "use") >= self.near)
+            acts.append(picked(part, ~passed, ("intent_id", "check", "result")))
+            misses.append(picked(part, near, ("intent_id", "time", "check", "measured", "limit", "use")))
+        return Drained(pa.concat_tables(acts)), Drained(pa.concat_tables(misses))
 
     @cached_property
     def orders(self) -> Orders:
         """The orders table."""
         table = Stored(self.source, "orders")
         return Orders(
-            rows_of(table["intent_id"], self.decisions.intent),
+            self._decision_of(table["intent_id"]),
             labels(table, "symbol"),
             labels(table, "role"),
             labels(table, "type"),
@@ -258,7 +298,7 @@ class Facts:
         """The fills table."""
         table = Stored(self.source, "fills")
         return Fills(
-            rows_of(table["client_order_id"], self._order_ids),
+            rows_of(table["client_order_id"], Stored(self.source, "orders")["client_order_id"]),
             labels(table, "symbol"),
             np.where(labels(table, "side").among("buy"), 1.0, -1.0),
             floats(table, "qty"),

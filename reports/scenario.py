@@ -26,33 +26,34 @@ from reports.sections.verdict import verdict
 SUMMARY_WIDTH = 880
 
 
-def write_report(run_dir: Path, clean: Run | None = None) -> Path:
-    """Write `report.html` into a run directory and return its path.
+def write_report(facts: Facts, clean: Facts | None = None) -> Path:
+    """Write `report.html` into a run's directory and return its path.
 
     `clean` is the same run without its faults, to compare with.
-    Raises InputError where the run cannot be read. The file appears whole or not at all.
+    Raises InputError where a table cannot be read. The file appears whole or not at all.
     """
-    page = report_html(Run.open(run_dir), clean)
-    report = run_dir / "report.html"
-    partial = run_dir / f".report.html.partial-{os.getpid()}"
+    page = report_html(facts, clean)
+    folder = facts.source.path
+    report = folder / "report.html"
+    partial = folder / f".report.html.partial-{os.getpid()}"
     partial.write_text(page, encoding="utf-8", newline="\n")
     partial.replace(report)
     return report
 
 
-def report_html(run: Run, clean: Run | None = None) -> str:
-    """The report of an open run as HTML, compared with the same run without faults if there is one."""
-    facts = Facts(run)
-    title = str(run.run.get("title") or run.run.get("scenario"))
+def report_html(facts: Facts, clean: Facts | None = None) -> str:
+    """The report of a run as HTML, compared with the same run without faults if there is one."""
+    run = facts.run
+    title = str(run.get("title") or run.get("scenario"))
     return render(
         "scenario.html.j2",
         title=title,
         kind="Scenario report",
-        proves=str(run.config.get("proves") or ""),
-        run=run.run,
+        proves=str(facts.config.get("proves") or ""),
+        run=run,
         verdict=verdict(facts),
         equity=equity_section(facts),
-        outage=outage_section(facts, None if clean is None else Facts(clean)),
+        outage=outage_section(facts, clean),
         sizing=sizing_section(facts),
         execution=execution_section(facts),
         calibration=calibration_section(facts),

@@ -96,6 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and leave with its exit code."""
     if sys.platform == "linux":
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")  # gives back what it no longer needs
+        os.environ.setdefault("JE_ARROW_MALLOC_CONF", "dirty_decay_ms:200,muzzy_decay_ms:0")  # and soon
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     try:

@@ -41,10 +41,10 @@ from core.kernel.kinds import EventKind
 from core.kernel.state import new_state
 from core.settings.scenario import Settings
 from live.alpaca.endpoint import Endpoint, Keys
+from live.alpaca.messages import Order
 from live.alpaca.orders import Request
 from live.alpaca.outcomes import Outcome
 from live.alpaca.rest import Deadlines, Rest
-from live.alpaca.wire import Order
 from live.clock import VirtualClock
 from live.events import FIELDS, STAMPED, Incoming
 from live.pace import VirtualPace

@@ -37,8 +37,8 @@ from core.settings.scenario import Settings
 from core.strategies.contract import Strategy
 from live.alpaca.endpoint import Endpoint
 from live.alpaca.market_data import MarketData
+from live.alpaca.messages import Account
 from live.alpaca.rest import Rest
-from live.alpaca.wire import Account
 from live.brief import Briefs, Needs, Sources, sessions_before
 from live.cache import BarCache
 from live.clock import Clock, ScaledClock, SystemClock

@@ -27,6 +27,7 @@ from core.settings.scenario import Settings
 from live import export
 from live.books import Books
 from live.export import Circumstances
+from live.pace import first_of
 from live.store import migrate, runs
 from live.store.database import Database, open_engine
 from seatrial.lockstep import PLACES, Control, Stage, trade
@@ -36,10 +37,11 @@ from sim.alpaca.exchange import Options
 from sim.alpaca.faults.kinds import KINDS as EDGE
 from sim.alpaca.serve import Running
 from sim.expectations import evaluate, is_told
-from sim.unfinished import unfinished
+from sim.unfinished import undone
 
 LEAST_LIFE = 10 * MINUTE  # of virtual time: what dies more often stays down, as the host has it
-LOOK = 0.1  # real seconds between two looks at how far it has come
+BAD_INPUT = 2  # exit code of a trading process that has handed over why
+LOOK = 0.2  # real seconds between two looks at how far it has come
 Progress = Callable[[int, int, int], None]
 
 
@@ -69,7 +71,7 @@ class Outcome:
 def rehearse(settings: Settings, out: Path, wish: Wish, progress: Progress | None = None) -> Outcome:
     """Trade a scenario through the whole live stack and leave a run directory at `out`.
 
-    `progress(done, sessions, bars)` is called several times a second. Raises InputError for what cannot be used, in
+    `progress(done, sessions, bars)` is called after every session. Raises InputError for what cannot be used, in
     the scenario or in the database; then no run directory is left.
     """
     began = time.perf_counter()
@@ -116,7 +118,7 @@ class _Life:
         self.server = server
         self.mishaps: Mishaps = mishaps_of(settings, traded, world.symbols)
         self.died: list[Death] = []
-        self._sessions = len(traded)
+        self._sessions, self._shown = len(traded), 0
         self._progress = progress
         self._stage = Stage(settings, name, database, server.url, others=self.mishaps.others)
         self._chance = random.Random(f"deaths of {settings.seed}")
@@ -161,7 +163,7 @@ class _Life:
             process.kill()
             process.join()
         self._show()
-        error = hears.recv() if process.exitcode == 1 and hears.poll() else None
+        error = hears.recv() if process.exitcode == BAD_INPUT else None
         hears.close()
         if error is not None:
             raise error
@@ -173,16 +175,21 @@ class _Life:
     def _show(self) -> None:
         world = self.server.exchange.world
         done = self._sessions if world.finished else world.sessions_done - 1
-        self._progress(done, self._sessions, 0)
+        if done != self._shown:
+            self._progress(done, self._sessions, 0)
+            self._shown = done
 
 
 def _trade(stage: Stage, says: Connection) -> None:
     """The trading process; bad input is handed over to the one that started it."""
     try:
         trade(stage)
-    except InputError as error:
+    except (InputError, ExceptionGroup) as failure:
+        error = first_of(failure)
+        if not isinstance(error, InputError):
+            raise
         says.send(error)
-        raise SystemExit(1) from None
+        raise SystemExit(BAD_INPUT) from None
 
 
 def _exported(engine: Database, out: Path, life: _Life, repeat: str, seconds: float) -> Path:
@@ -217,7 +224,7 @@ def _judged(life: _Life, document: Mapping[str, Any], books: Books, writer: RunW
         _count_faults(life)
         writer.append("faults", exchange.world.weather.rows(exchange.world.start))
     writer.close()
-    left = unfinished(books.state)
+    left = undone(books.state)
     agreed = agreement.agreement(exchange.broker, books.state, writer)
     return {
         "invariants": {**document["invariants"], **agreed},

@@ -15,9 +15,11 @@ from sim.expectations import METRICS
 STAGES = ("compile", "load", "faults", "signals", "replay", "report", "total")
 
 
-def summary_of(run: Run, seconds: Mapping[str, float], report: Path | None, clean: Run | None = None) -> dict[str, Any]:
+def summary_of(
+    facts: Facts, seconds: Mapping[str, float], report: Path | None, clean: Facts | None = None
+) -> dict[str, Any]:
     """What a run has come to, and its twin without faults. `seconds` has entries of STAGES, `replay` among them."""
-    record = run.run
+    run, record = facts.source, facts.run
     held = [witness == "ok" for witness in record["invariants"].values()]
     return {
         "run_id": record["run_id"],
@@ -34,7 +36,7 @@ def summary_of(run: Run, seconds: Mapping[str, float], report: Path | None, clea
         "refused": METRICS["refused"](record, run),
         "orders": record["counts"]["orders"],
         "fills": record["counts"]["fills"],
-        "trades": len(Facts(run).trades),
+        "trades": len(facts.trades),
         "final_equity": record["equity"],
         "return": METRICS["return"](record, run),
         "max_drawdown": METRICS["max_drawdown"](record, run),
@@ -43,7 +45,7 @@ def summary_of(run: Run, seconds: Mapping[str, float], report: Path | None, clea
         "invariants": record["invariants"],
         "expectations": record["expectations"],
         "repeat": record["repeat"],
-        "clean": None if clean is None else _twin(run, clean),
+        "clean": None if clean is None else _twin(run, clean.source),
     }
 
 

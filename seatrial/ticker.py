@@ -22,6 +22,7 @@ from live.projections import EXECUTIONS
 from live.store.rows import names
 
 STATUS_EVERY = 900 * SECOND
+BUSY = "symbol_busy"  # refused because the trade is on: told by its fills, and not again every minute
 _TOLD = (NoteKind.MODE_CHANGE, NoteKind.BREAKER_CHANGE, NoteKind.OPERATOR, NoteKind.ORDER_REJECTED)
 
 
@@ -52,7 +53,7 @@ class Ticker:
     def _step(self, step: Step, books: Books) -> list[tuple[str, str]]:
         event = step.event
         found = []
-        if step.decision is not None:
+        if step.decision is not None and BUSY not in str(step.decision["refusal_codes"]).split():
             found.append(_decided(step.decision))
         if event.kind in EXECUTIONS and step.booked:
             order = books.order(event.fields.get("order", 0))

@@ -11,22 +11,26 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from core.calendar import as_date
 from core.config import config_hash
-from core.datasets.dataset import Dataset
 from core.errors import InputError
 from core.kernel.units import MINUTE
 from live import logs
+from live.alpaca.outcomes import Accepted, explained
 from live.books import Books
 from live.export import Circumstances, export
 from live.host import Observer
 from live.notify import Webhook
+from live.pace import first_of
 from live.secrets import Secret
 from live.service import Surroundings, Trader
 from live.store import runs
@@ -79,24 +83,35 @@ def trade(prepared: Prepared, notes: Notes, greet: Callable[[Trader], None]) -> 
         try:
             asyncio.run(_until_stopped(trader, prepared, tell))
         except BaseExceptionGroup as group:
-            raise _first(group) from group
+            raise first_of(group) from group
         return trader.host.books
     raise AssertionError("an exit stack swallows nothing")
 
 
-def write_run(prepared: Prepared, out: Path, repeat: str) -> Path:
-    """The run directory of all that the run has seen, made by replaying its journal."""
-    dataset = Dataset.open(prepared.cache.folder, prepared.cache.symbols)
-    data = {
-        "folder": str(prepared.cache.folder),
-        "manifest_sha256": dataset.manifest_sha256,
-        "feed": prepared.endpoint.feed,
-        "adjustment": "raw",
-    }
-    with prepared.database.connect() as connection:
-        found = runs.find(connection, prepared.plan.spec.name)
-        assert found is not None, "a run that has just traded"
-        return export(connection, found[0], out, Circumstances([data], BAR_SECONDS, repeat))
+def write_run(prepared: Prepared, out: Path, repeat: str) -> tuple[Path, str]:
+    """The run directory of all that the run has seen, made by replaying its journal, with the market's bars.
+
+    Returns it, and what of the market could not be had. Raises InputError when there is something at `out`.
+    """
+    briefs, table = prepared.briefs, prepared.plan.sessions
+    session = table[max(int(np.searchsorted(table["pre"], prepared.time.clock.now(), side="right")) - 1, 0)]
+    found, day = briefs.so_far(session), as_date(session["date"])
+    today = found.value if isinstance(found, Accepted) else {}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder,
+        prepared.database.connect() as connection,
+    ):
+        first = prepared.settings.data.start
+        assert first is not None, "a run that knows where its history begins"
+        bars = Path(folder) / "bars"
+        dataset = prepared.cache.copy(bars, prepared.endpoint.feed, (first, day - timedelta(days=1)), (day, today))
+        about = {"folder": "bars", "feed": dataset.feed, "adjustment": dataset.adjustment}
+        about["manifest_sha256"] = dataset.manifest_sha256
+        run = runs.find(connection, prepared.plan.spec.name)
+        assert run is not None, "a run that has just traded"
+        export(connection, run[0], out, Circumstances([about], BAR_SECONDS, repeat, bars=bars))
+    return out, "" if isinstance(found, Accepted) else f"the bars of {day}: {explained(found)}"
 
 
 @contextmanager
@@ -162,15 +177,9 @@ async def _prepare_ahead(prepared: Prepared, tell: Tell) -> None:
             try:
                 problems = await asyncio.to_thread(prepared.briefs.prepare, session)
                 done = True
-            except InputError as error:
+            except (InputError, OSError) as error:  # a disk that is full ends no trading
                 problems = [str(error)]
             for problem in problems:
                 tell("not had", f"for {as_date(session['date'])}: {problem}")
             if not done:
                 await pace.sleep(AGAIN)
-
-
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    """What ended it: of several errors the first, and none of the cancellations that follow from it."""
-    errors = [_first(error) if isinstance(error, BaseExceptionGroup) else error for error in group.exceptions]
-    return next((error for error in errors if not isinstance(error, asyncio.CancelledError)), errors[0])

@@ -16,7 +16,7 @@ import numpy as np
 
 from core.kernel.compiled import entry, kernel
 from core.kernel.digest import mix
-from core.kernel.engine import step
+from core.kernel.engine import step, step_bar
 from core.kernel.kinds import CommandKind, EventKind, Phase
 from core.kernel.records import MAX_SYMBOLS
 from core.kernel.types import Event, State
@@ -322,7 +322,7 @@ def _tick(
             e.amount = bar.open
             e.target = bar.high
             e.stop = bar.low
-            step(st, e)
+            step_bar(st, e)
             log.bars += 1
             if st.run.notes > 0:
                 _after_step(st, v, q, log, 0)

@@ -28,6 +28,7 @@ from core.settings.scenario import Settings
 from core.strategies.contract import Strategy
 from core.strategies.loading import load
 from sim import replay
+from sim.agreement import AGREEMENTS, disagreements
 from sim.audit import PROMISES, audit
 from sim.expectations import evaluate
 from sim.faults.weather import Weather
@@ -258,12 +259,15 @@ class Replay:
         self.weather.remember(log["notes"][: log["notes_n"]])
 
     def _audit(self, session: Session) -> None:
-        """Hold the fills that are new in the log against the market they were made in."""
+        """Hold the fills that are new in the log against the market they were made in, and both sides' books."""
         log = self.desk.log[0]
         fills = log["fills"][self.audited : int(log["fills_n"])]
         self.audited = int(log["fills_n"])
         for name, when in audit(fills, session.bars, session.minutes["time"], self.desk.venue[0]).items():
             self.broken.setdefault(name, f"broken by a fill of {utc_text(when)}")
+        tries = int(self.desk.state[0]["config"]["query_tries"])
+        for name, when in disagreements(log, self.weather.table, tries).items():
+            self.broken.setdefault(name, f"broken at {utc_text(when)}")
 
     def _check(self) -> None:
         """Look at what broke in the session, and rebuild the books from nothing."""
@@ -277,7 +281,7 @@ class Replay:
     def document(self) -> dict[str, Any]:
         """The content of run.json, expectations apart."""
         settings, dataset, state = self.settings, self.dataset, self.desk.state[0]
-        names = [*(i.name.lower() for i in Invariant if i is not Invariant.HOLDS), *PROMISES]
+        names = [*(i.name.lower() for i in Invariant if i is not Invariant.HOLDS), *PROMISES, *AGREEMENTS]
         return {
             "run_id": self._identity(),
             "kind": "sim",
@@ -308,7 +312,7 @@ class Replay:
             "bars": int(self.desk.log[0]["bars"]),
             "wall_seconds": {**{k: round(v, 6) for k, v in self.clock.seconds.items()}, "report": 0.0},
             "invariants": {name: self.broken.get(name, "ok") for name in names},
-            "unfinished": unfinished(self.desk.state),
+            "unfinished": unfinished(self.desk.state, self.desk.venue),
             "repeat": f"seatrial run {settings.name} --seed {settings.seed}",
         }
 

@@ -6,6 +6,8 @@ faults, which is longer than every deadline of the engine:
 
     no order's fate is unknown, unless its deadline has passed and a person has been called
     every position is protected, or has an exit under way that a person knows of
+    nothing is held any more, if the engine was told to be flat before the close
+    no order lives at the broker that is over or unknown for us
     no breaker is open: a lane that answers again is ready for the operator's reset
     no condition is in force that must end by itself (data that came back, a stream, a reconciliation)
 
@@ -20,6 +22,7 @@ import numpy as np
 
 from core.kernel.kinds import Breaker, Condition, ExitStage, Lane
 from core.settings.expect import MetricExpectation
+from sim.records import Stand
 
 BY_ITSELF = (
     Condition.FEED_STALE,
@@ -32,8 +35,16 @@ LIVENESS = (MetricExpectation.model_validate({"metric": "unfinished", "equals": 
 """What a scenario expects that must come to its end."""
 
 
-def unfinished(state: np.ndarray) -> list[str]:
-    """Names of what is left undone in an engine's state (STATE of shape (1,)), such as `unknown_order`."""
+def unfinished(state: np.ndarray, venue: np.ndarray) -> list[str]:
+    """Names of what is left undone, such as `unknown_order`; STATE of the engine and VENUE, each of shape (1,)."""
+    ours, theirs = state["orders"][0], venue["orders"][0]
+    alive = (theirs["id"] != 0) & (theirs["stand"] != Stand.DONE)
+    stray = bool(np.any(alive & ((ours["id"] != theirs["id"]) | (ours["terminal"] != 0))))
+    return [*undone(state), *(["stray_order"] if stray else [])]
+
+
+def undone(state: np.ndarray) -> list[str]:
+    """Names of what the engine by itself has left undone; STATE of shape (1,)."""
     st = state[0]
     left = []
     if int(st["run"]["unknown"]):
@@ -44,6 +55,8 @@ def unfinished(state: np.ndarray) -> list[str]:
         left.append("unprotected_position")
     if bool(np.any(held & (symbols["stage"] != ExitStage.NONE))):
         left.append("exit_under_way")
+    if int(st["config"]["flat_before_close"]) and bool(np.any(held & (symbols["entry"] != 0))):
+        left.append("open_trade")
     breakers = state["lanes"][0]["state"]
     left += [f"breaker_open_{lane.name.lower()}" for lane in Lane if breakers[lane] == Breaker.OPEN]
     active = state["conditions"][0]["active"]

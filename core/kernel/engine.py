@@ -9,7 +9,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.kernel import brackets, executions, exits, invariants, margin, modes, other_events, reconciliation, risk
+from core.kernel import (
+    brackets,
+    executions,
+    exits,
+    invariants,
+    margin,
+    modes,
+    other_events,
+    reconciliation,
+    risk,
+    transitions,
+)
 from core.kernel.compiled import entry, kernel, shared
 from core.kernel.kinds import Cause, EventKind, ExitStage, Phase
 from core.kernel.order_news import on_order_news, query_unknown
@@ -25,19 +36,12 @@ from core.kernel.units import MINUTE, share
 @shared(STATE, EVENT)
 def step(st: State, ev: Event) -> int:
     """Apply one event to the state; returns the number of commands, which are in `state.commands`."""
-    assert ev.seq == st.run.seq + 1, "events out of sequence"
-    assert ev.t_visible >= st.run.now, "time went backwards"
-    st.run.seq = ev.seq
-    st.run.now = ev.t_visible
-    st.run.commands = 0
-    st.run.notes = 0
-    st.run.ended = 0
-    st.decision.checks = -1
     kind = ev.kind
     if kind == EventKind.BAR:
-        on_bar(st, ev)
-        invariants.guard_bar(st, ev)
+        step_bar(st, ev)
         return 0
+    _begin(st, ev)
+    before = transitions.standing(st, ev)
     if kind == EventKind.TIMER:
         on_timer(st)
     elif kind == EventKind.SIGNAL:
@@ -56,8 +60,31 @@ def step(st: State, ev: Event) -> int:
         modes.settle(st)
     if st.run.commands > 0:
         seal(st)
-    invariants.guard(st, ev)
+    invariants.guard(st, ev, before)
     return st.run.commands
+
+
+@kernel
+def step_bar(st: State, ev: Event) -> None:
+    """`step` for a bar, which leads to no command: for loops that have nothing but bars for a while."""
+    _begin(st, ev)
+    newest = st.symbols[ev.symbol].last_bar
+    on_bar(st, ev)
+    invariants.guard_bar(st, ev, newest)
+
+
+@kernel
+def _begin(st: State, ev: Event) -> None:
+    """Take an event's place in the order of events, and forget what the last step left behind."""
+    run = st.run
+    assert ev.seq == run.seq + 1, "events out of sequence"
+    assert ev.t_visible >= run.now, "time went backwards"
+    run.seq = ev.seq
+    run.now = ev.t_visible
+    run.commands = 0
+    run.notes = 0
+    run.ended = 0
+    st.decision.checks = -1
 
 
 @entry

@@ -455,6 +455,10 @@ class Invariant(IntEnum):
     EXIT_WITHOUT_ALERT = 19
     LEG_TOO_LARGE = 20
     RECONCILIATION_WITHOUT_ALERT = 21
+    OPENING_BLIND = 22
+    EXIT_STALLED = 23
+    ORDER_ASTRAY = 24
+    LOSS_BASE = 25
 
 
 def _priority() -> np.ndarray:

@@ -15,6 +15,7 @@ import ctypes
 from collections.abc import Iterator
 from typing import Any
 
+from llvmlite.binding import Linkage
 from numba import types
 from numba._dynfunc import make_function
 from numba.core import typed_passes, untyped_passes
@@ -79,7 +80,13 @@ class Whole(Part):
         JITCodeLibrary.finalize(self)
 
     def _optimize_final_module(self) -> None:
-        """Once. numba does it twice, the first time for the sake of counted references, of which kernels have none."""
+        """Once. numba does it twice, the first time for the sake of counted references, of which kernels have none.
+
+        Parts belong to this whole alone; told so, the optimiser merges many more of them into their callers.
+        """
+        for function in self._final_module.functions:
+            if function.linkage == Linkage.linkonce_odr:
+                function.linkage = Linkage.internal
         passes, builder = self._codegen._module_pass_manager()
         passes.run(self._final_module, builder)
 

@@ -17,8 +17,9 @@ from typing import Generic, TypeAlias, TypeVar
 
 from core.errors import InputError
 from core.kernel.kinds import LaneFailure, RejectReason
+from live.alpaca.messages import Problem
 from live.alpaca.transport import Reply, TransportError
-from live.alpaca.wire import Problem, WireError, parse
+from live.alpaca.wire import WireError, parse
 
 T = TypeVar("T")
 

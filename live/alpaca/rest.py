@@ -15,10 +15,11 @@ from alpaca.trading.client import TradingClient
 
 from core.kernel.kinds import LaneFailure
 from live.alpaca.endpoint import Endpoint
+from live.alpaca.messages import Account, Activity, Asset, Clock, Flow, Order, Position
 from live.alpaca.orders import Request
 from live.alpaca.outcomes import Accepted, Ambiguous, Outcome, judge, judge_status
 from live.alpaca.transport import Reply, TransportError, exchange, new_session
-from live.alpaca.wire import Account, Activity, Asset, Clock, Flow, Order, Position, WireError, parse_list
+from live.alpaca.wire import WireError, parse_list
 
 T = TypeVar("T")
 Listed = TypeVar("Listed", Activity, Flow)

@@ -18,7 +18,8 @@ from typing import NamedTuple, Protocol
 from core.kernel.kinds import LaneFailure
 from live.alpaca import wire
 from live.alpaca.endpoint import Keys
-from live.alpaca.wire import Control, Datum, Failure, Subscription, Success, Update
+from live.alpaca.messages import Update
+from live.alpaca.wire import Control, Datum, Failure, Subscription, Success
 
 UNAUTHORISED = frozenset({401, 402, 409, 411})  # data stream: only a person can change these
 BUSY = 406  # another connection is open, or the server has not yet noticed that it is not

@@ -23,8 +23,9 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from core.kernel.kinds import LaneFailure
 from core.kernel.units import SECOND
+from live.alpaca.messages import Update
 from live.alpaca.session import Refusal, Session
-from live.alpaca.wire import MAX_FRAME, Datum, Update, WireError
+from live.alpaca.wire import MAX_FRAME, Datum, WireError
 from live.clock import Clock
 from live.pace import Pace, RealPace
 from live.pacing import Backoff

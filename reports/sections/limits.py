@@ -174,8 +174,8 @@ def _events(facts: Facts, limit: _Limit) -> tuple[Times, Floats]:
 
 def _held(facts: Facts, limit: _Limit) -> int:
     """How many decisions the limit set, reduced or refused."""
-    decisions, checks = facts.decisions, facts.checks
+    decisions, acts = facts.decisions, facts.acts
     held = decisions.binding.among(*limit.names) & decisions.opening & decisions.approved
-    rows = checks.check.among(*limit.names) & ~checks.result.among("pass") & (checks.decision >= 0)
-    held[checks.decision[rows]] = True
+    rows = acts.check.among(*limit.names) & (acts.decision >= 0)
+    held[acts.decision[rows]] = True
     return int(held.sum())

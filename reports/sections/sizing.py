@@ -8,9 +8,9 @@ fraction of equity, so one axis holds them all; it is logarithmic because the st
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
-import pyarrow.compute as pc
 
 from reports import formats
 from reports.charts import Bar, Canvas, Rung, draw_bars, draw_ladder, ladder_ticks
@@ -59,8 +59,7 @@ def stages(decisions: Decisions) -> list[tuple[str, Floats]]:
     found = [("Full Kelly", decisions.kelly)]
     for name in FACTORS:
         found.append((_FACTOR_NAMES[name], found[-1][1] * decisions.factors[name]))
-    caps = np.fmin.reduce([decisions.caps[name] for name in CAPS])
-    found.append(("Caps", np.fmin(found[-1][1], caps)))
+    found.append(("Caps", reduce(np.fmin, [found[-1][1], *(decisions.caps[name] for name in CAPS)])))
     found.append(("Whole lots and checks", decisions.notional))
     return found
 
@@ -68,7 +67,7 @@ def stages(decisions: Decisions) -> list[tuple[str, Floats]]:
 def _ladder(facts: Facts) -> Figure | None:
     decisions = facts.decisions
     chain = stages(decisions)
-    rows = decisions.opening & decisions.approved & (np.min([v for _, v in chain], axis=0, initial=np.inf) > 0)
+    rows = decisions.opening & decisions.approved & (reduce(np.minimum, [v for _, v in chain]) > 0)
     if not rows.any():
         return None
     rungs: list[Rung] = []
@@ -126,11 +125,7 @@ def _binding(facts: Facts) -> Figure | None:
 
 
 def _refusals(facts: Facts) -> Figure | None:
-    decisions = facts.decisions
-    codes = pc.value_counts(pc.list_flatten(decisions.refusals))
-    counts = sorted(
-        ((str(row["values"]), int(row["counts"])) for row in codes.to_pylist()), key=lambda c: (-c[1], c[0])
-    )
+    decisions, counts = facts.decisions, facts.refusals
     if not counts:
         return None
     refused = int((~decisions.approved).sum())
@@ -154,14 +149,13 @@ def _refusals(facts: Facts) -> Figure | None:
 
 def _near_misses(facts: Facts) -> Table:
     """Checks that passed with little room, by check."""
-    checks = facts.checks
-    rows = checks.result.among("pass") & (checks.use >= facts.near)
+    misses = facts.near_misses
     listed = []
-    for name, n in checks.check.counts(rows):
-        mine = np.flatnonzero(rows & checks.check.among(name))
-        top = int(mine[np.argmax(checks.use[mine])])
-        symbol = facts.decisions.symbol.take(checks.decision[[top]]).at(0, "unknown")
-        listed.append((formats.title(name), n, float(checks.use[top]), symbol, int(checks.time[top])))
+    for name, n in misses.check.counts():
+        mine = np.flatnonzero(misses.check.among(name))
+        top = int(mine[np.argmax(misses.use[mine])])
+        symbol = facts.decisions.symbol.take(misses.decision[[top]]).at(0, "unknown")
+        listed.append((formats.title(name), n, float(misses.use[top]), symbol, int(misses.time[top])))
     return Table(
         columns("Check", "Near misses|count", "Largest use|share", "Symbol", "When|time"),
         listed,
@@ -171,19 +165,18 @@ def _near_misses(facts: Facts) -> Table:
 
 
 def _near_list(facts: Facts) -> Table:
-    checks, decisions = facts.checks, facts.decisions
-    rows = np.flatnonzero(checks.result.among("pass") & (checks.use >= facts.near))
-    rows = rows[np.argsort(-checks.use[rows], kind="stable")][:_MOST_LISTED]
-    symbols, strategies = (column.take(checks.decision[rows]) for column in (decisions.symbol, decisions.strategy))
+    misses, decisions = facts.near_misses, facts.decisions
+    rows = np.argsort(-misses.use, kind="stable")[:_MOST_LISTED]
+    symbols, strategies = (column.take(misses.decision[rows]) for column in (decisions.symbol, decisions.strategy))
     listed = [
         (
-            int(checks.time[row]),
-            formats.title(checks.check.at(row)),
+            int(misses.time[row]),
+            formats.title(misses.check.at(row)),
             symbols.at(i, "unknown"),
             strategies.at(i, "unknown"),
-            float(checks.measured[row]),
-            float(checks.limit[row]),
-            float(checks.use[row]),
+            float(misses.measured[row]),
+            float(misses.limit[row]),
+            float(misses.use[row]),
         )
         for i, row in enumerate(rows.tolist())
     ]

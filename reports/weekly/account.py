@@ -15,11 +15,11 @@ from core.run_arrays import count_array
 from reports import formats
 from reports.charts import Canvas, Line, Panel, Timeline, draw_timeline
 from reports.columns import Stored, floats, labels, records
+from reports.configuration import config_changes
 from reports.facts import Facts
 from reports.page import WIDE, Figure, Table, columns, figure
 from reports.sections.equity import axis, bands
 from reports.statistics import by_session, ratio
-from reports.weekly.choice import config_changes
 from reports.weekly.parts import Note, Part, Section, missing
 from reports.weekly.weeks import WeekFacts
 
@@ -86,10 +86,10 @@ def _events(facts: Facts) -> Table:
 
 
 def _refused(facts: Facts) -> Table:
-    checks = facts.checks
+    acts = facts.acts
     rows = [
         (formats.title(name), n)
-        for name, n in checks.check.counts(checks.result.among("deny", "reduce") & checks.check.among(*MARGIN_CODES))
+        for name, n in acts.check.counts(acts.result.among("deny", "reduce") & acts.check.among(*MARGIN_CODES))
     ]
     return Table(
         columns("Check", "Signals held|count"), rows, "Signals that margin rules held", "No signal was held by them."

@@ -146,12 +146,12 @@ def _above(series: list[UseSeries]) -> Table:
 
 def _held(facts: Facts) -> Table:
     """Checks that cut or refused, by how often."""
-    checks = facts.checks
-    acted = [checks.result.among(word) for word in ("reduce", "deny")]
+    acts = facts.acts
+    acted = [acts.result.among(word) for word in ("reduce", "deny")]
     rows = [
         (formats.title(name), int((acted[0] & mine).sum()), int((acted[1] & mine).sum()))
-        for name, _ in checks.check.counts(acted[0] | acted[1])
-        for mine in [checks.check.among(name)]
+        for name, _ in acts.check.counts(acted[0] | acted[1])
+        for mine in [acts.check.among(name)]
     ]
     return Table(columns("Check", "Reduced|count", "Refused|count"), rows, "What the checks did", "No check acted.")
 

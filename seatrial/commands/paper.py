@@ -84,14 +84,14 @@ def paper(
     file = log or Path(f"{name}.jsonl")
     try:
         books = trade(prepared, Notes(file, as_json), lambda trader: _greet(prepared, trader, file, as_json))
-        place = write_run(prepared, out or next_folder(name), shlex.join(["seatrial", *sys.argv[1:]]))
+        place, missing = write_run(prepared, out or next_folder(name), shlex.join(["seatrial", *sys.argv[1:]]))
     except HostError as error:
         remedy = "Nothing is lost: start it again, and it takes up what is durable."
         console.show_error(InputError("the trader ended itself", str(error), remedy), as_json)
         raise typer.Exit(START_AGAIN) from None
     finally:
         prepared.close()
-    summary = _summary(books, name, place)
+    summary = _summary(books, name, place) | ({"not_had": missing} if missing else {})
     if as_json:
         console.show_json(summary)
     else:
@@ -165,4 +165,5 @@ def _page(summary: dict[str, Any]) -> list[str]:
         f"orders      {summary['open_orders']} open, {summary['unknown_orders']} of them in doubt",
         f"events      {summary['events']:,}",
         f"run         {summary['directory']}",
+        *([f"not had     {summary['not_had']}"] if "not_had" in summary else []),
     ]

@@ -18,6 +18,7 @@ from seatrial.options import Json, assignments, examples
 if TYPE_CHECKING:
     from core.config import Settings
     from core.runs import Run
+    from reports.facts import Facts
     from seatrial.rehearsal import Outcome
     from sim.rerun import Divergence
 
@@ -98,6 +99,7 @@ class _Made:
         """Trade it, draw its page, and sum it up."""
         began = time.perf_counter()
         from core.runs import Run
+        from reports.facts import Facts
         from seatrial.engine import COMPILING, compiled
         from seatrial.rehearsal import rehearse as trade
         from seatrial.summary import summary_of
@@ -107,12 +109,12 @@ class _Made:
         with console.progress_of(f"{self.settings.name}, live", quiet=self.quiet) as progress:
             outcome: Outcome = trade(self.settings, self.out, wish, progress)
         drawn = time.perf_counter()
-        page = _report(outcome.path) if report else None
+        facts = Facts(Run.open(outcome.path))
+        page = _report(facts) if report else None
         now = time.perf_counter()
         seconds = {"replay": outcome.seconds, "report": now - drawn, "total": now - began}
-        run = Run.open(outcome.path)
-        more = {key: run.run[key] for key in ("deaths", "unjudged")}
-        return summary_of(run, seconds, page) | more | {"parity": None}
+        more = {key: facts.run[key] for key in ("deaths", "unjudged")}
+        return summary_of(facts, seconds, page) | more | {"parity": None}
 
     def parity(self) -> dict[str, Any]:
         """Simulate the same scenario, and compare."""
@@ -126,10 +128,10 @@ class _Made:
         return _compared(simulated, same_trading(simulated, Run.open(self.out)))
 
 
-def _report(folder: Path) -> Path:
+def _report(facts: Facts) -> Path:
     from reports.scenario import write_report
 
-    return write_report(folder)
+    return write_report(facts)
 
 
 def _compared(simulated: Run, divergence: Divergence | None) -> dict[str, Any]:

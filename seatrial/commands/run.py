@@ -18,6 +18,7 @@ from seatrial.options import Json, assignments, examples
 if TYPE_CHECKING:
     from core.config import Settings
     from core.runs import Run
+    from reports.facts import Facts
     from sim.scenario import Progress
 
 EXAMPLES = examples(
@@ -149,16 +150,18 @@ def play(
     began = time.perf_counter()
     from core.config import load_settings
     from core.runs import Run
+    from reports.facts import Facts
     from seatrial.summary import summary_of
     from sim import scenario as simulation
 
     settings = load_settings(scenario, assignments(wish.changes, "--set"))
     outcome = simulation.run(settings, out, progress, wish.command(scenario))
-    clean = _clean_twin(settings, out) if wish.against_clean else None
-    page, drawing = _report(outcome.path, clean) if wish.report else (None, 0.0)
+    facts = Facts(Run.open(outcome.path))
+    clean = Facts(_clean_twin(settings, out)) if wish.against_clean else None
+    page, drawing = _report(facts, clean) if wish.report else (None, 0.0)
     seconds = {**outcome.run["wall_seconds"], "compile": compiling, "report": drawing}
     total = {"total": compiling + time.perf_counter() - began}
-    return summary_of(Run.open(outcome.path), seconds | total, page, clean)
+    return summary_of(facts, seconds | total, page, clean)
 
 
 def _clean_twin(settings: Settings, out: Path) -> Run:
@@ -184,12 +187,12 @@ def _compile(settings: Settings, quiet: bool) -> float:
     return time.perf_counter() - began
 
 
-def _report(folder: Path, clean: Run | None) -> tuple[Path, float]:
+def _report(facts: Facts, clean: Facts | None) -> tuple[Path, float]:
     """The report of a run and the seconds it took."""
     began = time.perf_counter()
     from reports.scenario import write_report
 
-    return write_report(folder, clean), time.perf_counter() - began
+    return write_report(facts, clean), time.perf_counter() - began
 
 
 def next_folder(name: str, below: Path = Path("runs")) -> Path:

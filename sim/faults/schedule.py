@@ -142,7 +142,7 @@ class Schedule:
             assert fault.at is not None
             return (fault.at,)
         if isinstance(fault.every, str):
-            begin = _at_time_of_day(fault.at, day)
+            begin = at_time_of_day(fault.at, day)
             return (begin,) if fault.at is None or begin >= fault.at else ()
         period = fault.every
         if fault.at is None:
@@ -151,7 +151,7 @@ class Schedule:
         return range(fault.at + first * period, until, period)
 
 
-def _at_time_of_day(at: int | None, day: np.void) -> int:
+def at_time_of_day(at: int | None, day: np.void) -> int:
     """A session's open, or the time of day of `at` in New York."""
     if at is None:
         return int(day["open"])

@@ -22,6 +22,7 @@ from core.settings.fault_kinds import LANES, MINUTE, Kind
 from core.settings.fault_table import KINDS
 from core.settings.faults import Fault
 from core.settings.values import duration_text, moment_of
+from sim.faults.schedule import at_time_of_day
 
 T = TypeVar("T")
 
@@ -146,15 +147,17 @@ def _fault(draws: Draws, kind: str, i: int, stormy: np.ndarray, symbols: Sequenc
     rule, what = KINDS[kind], (kind, i)
     first = int(draws.unit("session", *what) * len(stormy))
     day = stormy[first]
-    entry: dict[str, Any] = {"kind": kind, "at": moment_of(_moment(draws, kind, day, what))}
+    begin = _moment(draws, kind, day, what)
+    entry: dict[str, Any] = {"kind": kind, "at": moment_of(begin)}
     if rule.lasts == "span" or (rule.lasts == "either" and draws.unit("lasts", *what) < HALF):
-        room = (int(stormy[-1]["post"]) - int(entry["at"].timestamp()) * 1_000_000_000) // MINUTE
+        room = (int(stormy[-1]["post"]) - begin) // MINUTE
         fitting = [text for text, minutes in zip(LENGTHS, HOURS, strict=True) if minutes <= max(room, 1)]
         entry["for"] = draws.choice(fitting, "length", *what)
     for_good = kind == "split" or (kind == "price_gap" and "for" not in entry)  # would add up beyond all prices
-    repeatable = not for_good and entry.get("for") not in LENGTHS[-2:] and len(stormy) - first > 1
+    times = sum(at_time_of_day(begin, later) < int(later["post"]) for later in stormy[first:])  # half days end early
+    repeatable = not for_good and entry.get("for") not in LENGTHS[-2:] and times > 1
     if repeatable and draws.unit("again", *what) < OFTEN:
-        entry |= {"every": "session", "times": 1 + int(draws.unit("times", *what) * (len(stormy) - first))}
+        entry |= {"every": "session", "times": 1 + int(draws.unit("times", *what) * times)}
     entry |= dict(_scope(draws, rule, what, symbols))
     if rule.group in ("data", "broker") and rule.lasts != "instant":
         entry["probability"] = draws.choice(PROBABILITIES, "probability", *what)

@@ -88,5 +88,5 @@ def _judged(replayed: Replay) -> tuple[str, str]:
     """What did not hold, and its witness."""
     for name, witness in replayed.broken.items():
         return name, witness
-    left = unfinished(replayed.desk.state)
+    left = unfinished(replayed.desk.state, replayed.desk.venue)
     return ("unfinished", ", ".join(left)) if left else ("", "")

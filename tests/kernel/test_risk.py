@@ -101,6 +101,7 @@ def crossing(desk: Desk) -> None:
 
 def crowd(desk: Desk) -> None:
     """More live orders than a full desk of symbols could have."""
+    desk.st.orders[300:941]["symbol"] = 1
     desk.st.orders[300:941]["status"] = OrderStatus.WORKING
     desk.st.run.working += 641
 

@@ -20,9 +20,10 @@ from core.kernel.records import CONFIG, EVENT
 from core.kernel.state import new_state
 from core.kernel.units import MICRO, MINUTE, SECOND
 from live.alpaca.endpoint import Endpoint, Keys
+from live.alpaca.messages import Update
 from live.alpaca.rest import Rest
 from live.alpaca.transport import Reply, TransportError
-from live.alpaca.wire import Update, parse_trading
+from live.alpaca.wire import parse_trading
 from live.asking import Question, fetch, perform
 from live.books import client_id
 from live.clock import VirtualClock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -211,3 +212,29 @@ def test_another_account_ends_the_process():
 
     with pytest.RaisesGroup(InputError, flatten_subgroups=True):
         tell(act)
+
+
+def test_a_stop_waits_for_what_is_on_its_way_and_sends_nothing_more():
+    async def act(desk: Desk) -> None:
+        await desk.until(desk.reconciled)
+        real, began, go_on = desk.exchange._post, threading.Event(), threading.Event()
+
+        def slow(body: dict[str, Any]) -> tuple[int, Any]:
+            answer = real(body)
+            began.set()
+            assert go_on.wait(10)
+            return answer
+
+        desk.exchange._post = slow  # type: ignore[method-assign]
+        first = desk.signal()
+        await desk.until(began.is_set)
+        finishing = asyncio.ensure_future(desk.gateway.finish())
+        desk.signal(symbol=1)
+        await asyncio.sleep(0.05)
+        assert not finishing.done()
+        go_on.set()
+        await finishing
+        assert desk.directory.broker_id(first), "its answer was heard"
+
+    desk = tell(act)
+    assert len(desk.exchange.posts) == 1

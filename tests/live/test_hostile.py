@@ -19,7 +19,8 @@ from core.kernel.kinds import EventKind
 from core.kernel.units import MINUTE, SECOND
 from live import recovery
 from live.alpaca import wire
-from live.alpaca.wire import Activity, Flow, Order, Update, WireError
+from live.alpaca.messages import Activity, Flow, Order, Update
+from live.alpaca.wire import WireError
 from live.clock import VirtualClock
 from live.directory import Directory
 from live.flows import from_flow

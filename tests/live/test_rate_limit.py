@@ -12,9 +12,9 @@ import pytest
 from core.kernel.kinds import CommandKind, EventKind, OperatorAct, OrderStatus, OrderType, ReconcileStep, TimeInForce
 from core.kernel.records import COMMAND
 from core.kernel.units import MICRO, MINUTE, SECOND
+from live.alpaca.messages import Order
 from live.alpaca.outcomes import Accepted, Limited
 from live.alpaca.values import Instant, Quantity
-from live.alpaca.wire import Order
 from live.answers import Action, Call
 from live.asking import perform
 from live.clock import VirtualClock

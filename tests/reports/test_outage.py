@@ -53,9 +53,9 @@ def stormy(make_run: Make) -> Path:
 
 
 def test_a_run_without_faults_has_no_such_section(make_run: Make) -> None:
-    run = Run.open(make_run(signals=5))
-    assert outage_section(Facts(run), None) is None
-    assert 'id="faults"' not in report_html(run)
+    facts = Facts(Run.open(make_run(signals=5)))
+    assert outage_section(facts, None) is None
+    assert 'id="faults"' not in report_html(facts)
 
 
 def test_the_answers_say_whom_and_what_was_done(stormy: Path) -> None:

@@ -17,7 +17,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from core.errors import InputError
 from core.runs import Run
 from reports.facts import Facts
 from reports.scenario import report_html, summary_svg, write_report
@@ -94,7 +93,7 @@ def assert_sound(html: str) -> Page:
 
 @pytest.fixture(scope="module")
 def html(month: Path) -> str:
-    return report_html(Run.open(month))
+    return report_html(Facts(Run.open(month)))
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +103,7 @@ def facts(month: Path) -> Facts:
 
 def page_of(run: Path) -> Page:
     """The report of a run, known to be sound."""
-    return assert_sound(report_html(Run.open(run)))
+    return assert_sound(report_html(Facts(Run.open(run))))
 
 
 def use_of(facts: Facts, name: str) -> LimitUse:
@@ -167,7 +166,7 @@ def test_outcomes_are_the_leg_that_filled(facts: Facts) -> None:
     known, hit = outcomes(facts)
     orders = facts.source.table("orders", ["intent_id", "role", "status"]).to_pylist()
     filled = {(row["intent_id"], row["role"]) for row in orders if row["status"] == "filled"}
-    intents = facts.decisions.intent.to_pylist()
+    intents = facts.source.table("decisions", ["intent_id"])["intent_id"].to_pylist()
     assert [i for i, k in zip(intents, known, strict=True) if k] == [
         i for i in intents if (i, "target") in filled or (i, "stop") in filled
     ]
@@ -263,7 +262,7 @@ def test_hostile_names_stay_text(make_run: Make) -> None:
         "expectations": [{"text": HOSTILE, "ok": False, "measured": HOSTILE}],
     }
     run = make_run(sessions=12, losing=(1, 9), **names)
-    html = report_html(Run.open(run))
+    html = report_html(Facts(Run.open(run)))
     page = assert_sound(html)
     assert "<script" not in html
     assert page.text.count(HOSTILE) > 10
@@ -322,8 +321,9 @@ def test_what_is_null_is_not_measured(make_run: Make) -> None:
 
 def test_the_same_run_gives_the_same_bytes_in_another_process_without_heavy_imports(month: Path, html: str) -> None:
     program = (
-        "import hashlib, sys; from pathlib import Path; from reports.scenario import write_report;"
-        f"page = write_report(Path({str(month)!r})).read_bytes();"
+        "import hashlib, sys; from pathlib import Path; from core.runs import Run;"
+        "from reports.facts import Facts; from reports.scenario import write_report;"
+        f"page = write_report(Facts(Run.open(Path({str(month)!r})))).read_bytes();"
         "heavy = {'pandas', 'scipy', 'matplotlib', 'vectorbt', 'numba'} & set(sys.modules);"
         "print(hashlib.sha256(page).hexdigest(), sorted(heavy))"
     )
@@ -341,15 +341,11 @@ def test_the_same_run_gives_the_same_bytes_in_another_process_without_heavy_impo
 
 def test_the_report_appears_whole_beside_the_tables(make_run: Make) -> None:
     run = make_run(sessions=1, signals=5)
+    facts = Facts(Run.open(run))
     before = {path.name for path in run.iterdir()}
-    assert write_report(run) == run / "report.html"
+    assert write_report(facts) == run / "report.html"
     assert {path.name for path in run.iterdir()} - before == {"report.html"}
-    assert write_report(run).read_text(encoding="utf-8") == report_html(Run.open(run))
-
-
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError):
-        write_report(tmp_path)
+    assert write_report(facts).read_text(encoding="utf-8") == report_html(Facts(Run.open(run)))
 
 
 def test_the_summary_stands_alone(month: Path) -> None:

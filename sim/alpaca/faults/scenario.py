@@ -17,6 +17,9 @@ from sim.alpaca.faults.kinds import KINDS
 
 SHARED = ("failure", "size", "field", "form", "ratio", "volume", "missing", "behind")
 SESSION = 1440 * MINUTE
+OF_ORDERS = frozenset(
+    {"answer_lost"}
+)  # meets every request at the edge, and in a scenario only those that bring an order
 
 
 def edge_faults(entries: Iterable[Mapping[str, Any]], start: int) -> list[Fault]:
@@ -30,6 +33,8 @@ def edge_faults(entries: Iterable[Mapping[str, Any]], start: int) -> list[Fault]
 def _fault(entry: Mapping[str, Any], start: int) -> Fault:
     known = {key: entry[key] for key in ("kind", "at", "for", "times", "scope") if entry.get(key) is not None}
     known.setdefault("at", moment_of(start))
+    if entry["kind"] in OF_ORDERS:
+        known["scope"] = {**known.get("scope", {}), "lanes": ["submit"]}
     if (every := entry.get("every")) is not None:
         known["every"] = duration_text(SESSION) if every == "session" else every
     known["probability"] = float(entry.get("probability", 1))

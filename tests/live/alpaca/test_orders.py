@@ -14,11 +14,11 @@ from core.kernel.kinds import TimeInForce as Tif
 from core.kernel.records import COMMAND
 from core.kernel.units import MICRO
 from live.alpaca.endpoint import Endpoint, Keys
+from live.alpaca.messages import Clock
 from live.alpaca.orders import UnfitError, order_request
 from live.alpaca.outcomes import Accepted, Ambiguous, Limited, Refused, Unsent, judge
 from live.alpaca.rest import Rest
 from live.alpaca.transport import Reply, TransportError
-from live.alpaca.wire import Clock
 
 NAME = "st-00000000000000ff-00"
 SUBMIT, BRACKET, OCO = CommandKind.SUBMIT, CommandKind.SUBMIT_BRACKET, CommandKind.SUBMIT_OCO

@@ -10,9 +10,10 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from core.kernel.kinds import LaneFailure
+from live.alpaca.messages import Update
 from live.alpaca.session import DataSession, Refusal, TradingSession
 from live.alpaca.stream import Stream
-from live.alpaca.wire import Bar, Datum, Update
+from live.alpaca.wire import Bar, Datum
 from live.clock import SystemClock
 from live.pacing import Backoff
 from tests.live.alpaca.test_wire import BAR, UPDATE, frame

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.kernel.units import MICRO, NANO
-from live.alpaca import wire
+from live.alpaca import messages, wire
+from live.alpaca.messages import Account, Activity, Order, Position, Update
 from live.alpaca.values import Instant, Price, convert, exact, instant
-from live.alpaca.wire import Account, Activity, Bar, Control, Malformed, Order, Other, Position, Update, WireError
+from live.alpaca.wire import Bar, Control, Malformed, Other, WireError
 from tests.doses import NIGHTLY
 
 DOSES = max(100 * NIGHTLY, 1)  # of a commit
@@ -262,7 +263,7 @@ def test_any_bytes_at_all(noise, place, byte):
                 continue
 
 
-@pytest.mark.parametrize("kind", [Account, Activity, wire.Clock, wire.Asset, wire.Problem, Position, Order])
+@pytest.mark.parametrize("kind", [Account, Activity, messages.Clock, messages.Asset, messages.Problem, Position, Order])
 @given(body=st.binary(max_size=60))
 @settings(max_examples=40 * DOSES, deadline=None)
 def test_bodies_that_are_none(kind, body):

@@ -52,6 +52,11 @@ def test_repetition_without_a_time_begins_with_the_data() -> None:
     assert fault.parameters == {"size": 0.01}
 
 
+def test_a_lost_answer_is_that_of_an_order() -> None:
+    (fault,) = edge_faults([{"kind": "answer_lost", "at": OUTAGE["at"], "scope": {"symbols": ["ALFA"]}}], START)
+    assert (fault.scope.lanes, fault.scope.symbols) == (("submit",), ("ALFA",))
+
+
 def test_a_scenario_strikes_by_itself() -> None:
     given = {"data.end": date(2025, 11, 10), "data.symbols": ["ALFA", "BRVO"], "faults": [OUTAGE]}
     settings = load_settings("breakout-4w", given)

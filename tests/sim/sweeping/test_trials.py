@@ -9,6 +9,7 @@ from core.kernel.kinds import Breaker, Condition, ExitStage
 from core.kernel.records import STATE
 from core.settings.faults import Fault
 from sim import scenario
+from sim.records import VENUE, Stand
 from sim.sweeping import trials
 from sim.sweeping.coverage import Coverage, every_mark
 from sim.sweeping.draws import schedule
@@ -94,20 +95,26 @@ def test_marks_are_those_of_the_faults_and_the_answers(memory):
 
 
 def test_what_is_left_undone_is_named():
-    state = np.zeros(1, STATE)
-    assert unfinished(state) == []
+    state, venue = np.zeros(1, STATE), np.zeros(1, VENUE)
+    assert unfinished(state, venue) == []
     st = state[0]
+    st["config"]["flat_before_close"] = 1
     st["run"]["unknown"] = 1
     state["symbols"]["qty"][0, 3] = state["symbols"]["unprotected_since"][0, 3] = 5
     state["symbols"]["qty"][0, 4] = state["symbols"]["stage"][0, 4] = int(ExitStage.MARKET)
+    state["symbols"]["entry"][0, 4] = 7
+    venue["orders"]["id"][0, 9] = 9
+    venue["orders"]["stand"][0, 9] = Stand.WORKING
     state["lanes"]["state"][0, 1] = Breaker.OPEN
     state["lanes"]["state"][0, 2] = Breaker.READY
     state["conditions"]["active"][0, Condition.STREAM_DOWN] = 1
     state["conditions"]["active"][0, Condition.OPERATOR] = 1
-    assert unfinished(state) == [
+    assert unfinished(state, venue) == [
         "unknown_order",
         "unprotected_position",
         "exit_under_way",
+        "open_trade",
+        "stray_order",
         "breaker_open_cancel",
         "condition_stream_down",
     ]
@@ -115,6 +122,19 @@ def test_what_is_left_undone_is_named():
 
 def test_a_symbol_that_waits_for_a_person_is_not_undone():
     state = np.zeros(1, STATE)
-    for field in ("qty", "unprotected_since", "unreconciled"):
+    state["config"]["flat_before_close"] = 1
+    for field in ("qty", "entry", "unprotected_since", "unreconciled"):
         state["symbols"][field][0, 3] = 5
-    assert unfinished(state) == []
+    assert unfinished(state, np.zeros(1, VENUE)) == []
+
+
+def test_an_order_that_both_sides_know_is_no_stray():
+    state, venue = np.zeros(1, STATE), np.zeros(1, VENUE)
+    for orders in (state["orders"][0], venue["orders"][0]):
+        orders["id"][9] = 9
+    venue["orders"]["stand"][0, 9] = Stand.WORKING
+    assert unfinished(state, venue) == []
+    state["orders"]["terminal"][0, 9] = 1
+    assert unfinished(state, venue) == ["stray_order"]
+    venue["orders"]["stand"][0, 9] = Stand.DONE
+    assert unfinished(state, venue) == []
