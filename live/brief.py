@@ -181,7 +181,7 @@ class Briefs:
         return before
 
     def so_far(self, session: np.void) -> Outcome[Candles]:
-        """The bars of a session until now."""
+        """The bars of a session until now; blocks."""
         length = self._needs.bar_seconds * SECOND
         start, last = int(session["pre"]), min(self._sources.clock.now(), int(session["post"])) - length
         if last < start:
@@ -191,15 +191,20 @@ class Briefs:
     def _today(self, session: np.void, problems: list[str]) -> list[Bar]:
         """The same for strategies that join late."""
         found = self.so_far(session)
-        if not isinstance(found, Accepted):
-            problems.append(f"bars of today: {explained(found)}")
-            return []
-        fields = ("start", "open", "high", "low", "close", "volume")
-        return [
-            Bar(symbol=symbol, **{name: getattr(candle, name) for name in fields})
-            for symbol, candles in found.value.items()
-            for candle in candles
-        ]
+        if isinstance(found, Accepted):
+            return bars_of(found.value)
+        problems.append(f"bars of today: {explained(found)}")
+        return []
+
+
+def bars_of(candles: Candles) -> list[Bar]:
+    """Candles by symbol as bars that say whose they are."""
+    fields = ("start", "open", "high", "low", "close", "volume")
+    return [
+        Bar(symbol=symbol, **{name: getattr(candle, name) for name in fields})
+        for symbol, found in candles.items()
+        for candle in found
+    ]
 
 
 def sessions_before(sessions: npt.NDArray[np.void], session: np.void, warmup: int, bar_seconds: int) -> list[np.void]:
