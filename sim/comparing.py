@@ -114,6 +114,7 @@ def _obstacle(pair: Pair) -> str:
         return "the two runs have bars of different length"
     if common_sessions(pair.simulation_world, pair.run_world) == 0:
         return "the two runs begin on different days, so equal inputs would not give equal results"
-    if _sessions(pair, pair.simulation_world, pair.run_world) == 0:
+    warm_up = max(world.settings.data.warm_up_sessions for world in (pair.run_world, pair.simulation_world))
+    if _sessions(pair, pair.simulation_world, pair.run_world) <= warm_up:
         return "one of the runs was cut short within its first session"
     return ""

@@ -5,7 +5,9 @@ Orders of one day share its market, so n orders are not n independent observatio
 interval      of a mean, or of a smooth function of means, by the studentised bootstrap (Hall, "The Bootstrap and
               Edgeworth Expansion", 1992). Days are drawn with replacement; each draw's value is measured in its own
               standard error, and the quantiles of those ratios stretch the interval. With a few dozen days the
-              simpler percentile interval is too short.
+              simpler percentile interval is too short. A draw may lack the few days that vary and have next to no
+              error of its own; it is measured in a tenth of the sample's, so that a division by nothing makes no
+              interval.
 permutation   of two samples over the same days: under the null hypothesis a day's two samples could as well be
               swapped, whole, so the statistic's distribution is that over all such swaps.
 

@@ -35,13 +35,16 @@ from tests.live.server import HttpServer, TradingSocket
 class Desk:
     """A gateway with everything around it, on the machine's clock."""
 
-    def __init__(self, http: HttpServer, socket: TradingSocket, exchange: Exchange) -> None:
-        self.exchange, self.http, self.socket = exchange, http, socket
+    http: HttpServer
+
+    def __init__(self, port: int, socket: TradingSocket, exchange: Exchange, wait: float = 1.0, **config: int) -> None:
+        self.exchange, self.socket = exchange, socket
         clock = SystemClock()
-        self.host = Memory(clock, stale_after=3_600 * SECOND)  # type: ignore[arg-type]
+        self.host = Memory(clock, stale_after=3_600 * SECOND, **config)  # type: ignore[arg-type]
         self.directory = Directory(self.host.state, SYMBOLS)
-        rest = Rest(Endpoint.at(f"http://127.0.0.1:{http.port}", KEYS), Deadlines(1.0, 1.0, 1.0))
-        line = Line(rest, self.directory, Dispatcher(self.directory, clock), clock, clock.now())
+        self.dispatcher = Dispatcher(self.directory, clock)
+        rest = Rest(Endpoint.at(f"http://127.0.0.1:{port}", KEYS), Deadlines(wait, wait, wait))
+        line = Line(rest, self.directory, self.dispatcher, clock, clock.now())
         self.gateway = Gateway(self.host, line)
         policy = self.gateway._reconciler.policy
         self.gateway._reconciler.policy = replace(policy, settle=SECOND // 5, looks=3)
@@ -62,9 +65,9 @@ class Desk:
             fields = {"symbol": symbol, "price": price, "qty": 10**9, "amount": price, "target": price, "stop": price}
             self.gateway.deliver(Incoming(EventKind.BAR, start, self._clock.now(), fields, source="test"))
 
-    def signal(self, symbol: int = 0) -> int:
+    def signal(self, symbol: int = 0, number: int = 0) -> int:
         self.tell(
-            EventKind.SIGNAL, symbol=symbol, strategy=0, intent=0x55 + symbol, code=1, price=100 * MICRO, stop=MICRO,
+            EventKind.SIGNAL, symbol=symbol, strategy=0, intent=0x55 + symbol + number * 8, code=1, price=100 * MICRO, stop=MICRO,
             target=2 * MICRO, ratio=600_000,
         )  # fmt: skip
         return self.host.symbol(symbol).entry
@@ -84,7 +87,8 @@ def tell(act: Callable[[Desk], Awaitable[None]]) -> Desk:
         http = HttpServer(exchange)
         try:
             async with TradingSocket(exchange) as socket:
-                desk = Desk(http, socket, exchange)
+                desk = Desk(http.port, socket, exchange)
+                desk.http = http
                 desk.open()
                 async with asyncio.TaskGroup() as group:
                     tasks = [group.create_task(desk.gateway.run()), group.create_task(desk.stream.run())]

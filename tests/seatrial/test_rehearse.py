@@ -17,7 +17,7 @@ from sim.alpaca.agreement import NAMES
 from sim.scenario import open_data
 from sim.sweeping.draws import schedule
 from sim.sweeping.sweep import Failing, write_scenario
-from tests.live.crash.lives import NIGHTLY
+from tests.doses import NIGHTLY
 from tests.seatrial.shell import EXPECTING, seatrial
 
 PARITY = (
