@@ -1,8 +1,8 @@
 """Sample reports and their pictures: `python docs/samples.py`.
 
-Makes the bundled four weeks (as a rehearsal where that command exists, else as a run), a drill, the weekly report of a
-full week with the comparison, and the pictures in docs/img that the guide and the README show. The reports stay in
-runs/samples. Pictures need Chromium; without it only the reports are made.
+Rehearses the bundled four weeks, runs a drill, makes the weekly report of a full week with the comparison, and the
+pictures in docs/img that the guide and the README show. The reports stay in runs/samples. Pictures need Chromium;
+without it only the reports are made.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ def seatrial(*words: str) -> None:
 def main() -> None:
     """Make everything anew."""
     shutil.rmtree(PLACE, ignore_errors=True)
-    kind = "rehearse" if (ROOT / "seatrial" / "commands" / "rehearse.py").exists() else "run"
-    seatrial(kind, SCENARIO, "--out", str(PLACE / "week"))
+    seatrial("rehearse", SCENARIO, "--out", str(PLACE / "week"))
     seatrial("run", DRILL, "--out", str(PLACE / "drill"))
     seatrial("report", str(PLACE / "week"), str(PLACE / "drill"), "--week", WEEK, "--compare")
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)

@@ -49,7 +49,10 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """An outbox row on its way; times are monotonic. `refusal` is that of a cancel which is being looked into."""
+    """An outbox row on its way; times are monotonic. `refusal` is that of a cancel which is being looked into.
+
+    `also` are the numbers of later rows that ask for the very same.
+    """
 
     job: Outgoing
     action: Action
@@ -58,6 +61,7 @@ class Task:
     not_before: int = 0
     request: Request | None = None
     refusal: Refused | None = None
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

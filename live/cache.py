@@ -3,13 +3,14 @@
 A plain folder, one parquet file a session with Alpaca's columns, and beside them daily volumes and splits under the
 names that core.datasets knows. So the folder is market data for everything else too: `seatrial run --bars` takes it as
 it is. A file is written beside its place and renamed into it, and holds in its metadata which symbols were asked for,
-because one without trades is in none of its rows.
+because one without trades is in none of its rows. A file that cannot be read is as good as none, and asked for again.
 
-A folder with a manifest is a dataset of somebody's, whose hashes would be broken: it is read, and nothing is added.
+A folder with a manifest, or with parquet files of other names, is somebody's dataset: it is read, and nothing is added.
 """
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -28,14 +29,16 @@ from core.datasets.dataset import Dataset
 from core.datasets.manifest import NAME
 from core.datasets.reference import read_actions, read_daily
 from core.datasets.writer import About, SessionTables, bar_table, write_dataset
+from core.errors import InputError
 from core.kernel.units import MICRO
-from live.alpaca.market_data import Candles
-from live.alpaca.messages import Split
+from live.alpaca.market_data import Candles, Split
 
 ASKED = b"seatrial.symbols"
 DAILY, ACTIONS = "daily.parquet", "actions.parquet"
 LARGEST = 9_999  # of either side of a split's ratio: its file has four digits
 DAYS = 60  # of daily volumes that are kept
+
+_OURS = re.compile(r"\d{4}-\d\d-\d\d\.parquet|daily\.parquet|actions\.parquet")
 
 Volumes = Mapping[int, Mapping[str, float]]
 Actions = Mapping[int, Sequence[CorporateAction]]
@@ -47,7 +50,7 @@ class BarCache:
     def __init__(self, folder: Path, symbols: Sequence[str]) -> None:
         self.folder = folder
         self.symbols = tuple(symbols)
-        self.fixed = (folder / NAME).exists()
+        self.fixed = (folder / NAME).exists() or any(not _OURS.fullmatch(p.name) for p in folder.rglob("*.parquet"))
 
     def lacking(self, sessions: Sequence[np.void]) -> list[np.void]:
         """Those of some sessions (SESSION rows) for which not all symbols were asked for; none of a fixed folder."""
@@ -71,15 +74,16 @@ class BarCache:
     def keep(self, session: np.void, candles: Candles) -> None:
         """Add the bars of a session that is over; one without any bar is not kept."""
         place = self._place(session)
-        asked, parts = {*self.symbols}, [_bars(candles)]
-        if place.exists():
+        before, parts = _asked(place), [_bars(candles)]
+        if before - {*self.symbols}:
             others = pq.read_table(place)
             mine = pc.is_in(others["symbol"], pa.array(self.symbols, pa.string()))
             parts.append(others.filter(pc.invert(mine)).cast(parts[0].schema))
-            asked |= _asked(place)
         table = pa.concat_tables(parts).sort_by([("timestamp", "ascending"), ("symbol", "ascending")])
         if table.num_rows:
-            self._write(place, table.replace_schema_metadata({ASKED: " ".join(sorted(asked)).encode()}))
+            self._write(
+                place, table.replace_schema_metadata({ASKED: " ".join(sorted({*self.symbols, *before})).encode()})
+            )
 
     def keep_daily(self, candles: Candles) -> None:
         """Add volumes of whole regular sessions."""
@@ -155,11 +159,17 @@ def _table(rows: Sequence[tuple[Any, ...]], **kinds: pa.DataType) -> pa.Table:
 
 
 def _asked(place: Path) -> set[str]:
-    """The symbols that were asked for when a file was written; none when there is no such file."""
-    if not place.exists():
+    """The symbols that were asked for when a file was written; none when there is no such file, or a damaged one.
+
+    Raises InputError for a file that was not written here.
+    """
+    try:
+        metadata = pq.read_schema(place).metadata or {}
+    except (FileNotFoundError, pa.ArrowInvalid):
         return set()
-    metadata = pq.read_schema(place).metadata or {}
-    return set(metadata.get(ASKED, b"").decode().split())
+    if ASKED not in metadata:
+        raise InputError(str(place), "was not written by this cache", "Name another folder with --bars.")
+    return set(metadata[ASKED].decode().split())
 
 
 def _flat(actions: Actions) -> list[CorporateAction]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from core.kernel.kinds import CommandKind, EventKind, RejectReason
 from core.kernel.units import SECOND
 from live.alpaca.orders import UnfitError, order_request
-from live.alpaca.outcomes import Accepted, Limited
+from live.alpaca.outcomes import Limited
 from live.answers import SUBMITS, Action, Answered, Call, Reader, Task
 from live.clock import Clock
 from live.directory import Directory
@@ -87,7 +87,8 @@ class Dispatcher:
         elif job.kind == CommandKind.CANCEL and (unsent := self._unsent_of(self._group(job))):
             self._queue.remove(unsent)
             return self._withdrawn(unsent.job, job)
-        self._queue.append(task)
+        if not (job.kind in _REPEATED and self._join(task)):
+            self._queue.append(task)
         return []
 
     def expire(self) -> list[Incoming]:
@@ -128,9 +129,8 @@ class Dispatcher:
             wait = self.limited(outcome, wait)
         if answer.again is not None:
             self._queue.append(replace(answer.again, not_before=now + wait))
-        if call.action is Action.CANCEL and isinstance(outcome, Accepted):
-            return [*answer.events, *self._also_taken(call)]
-        return answer.events
+        also, number = call.task.also, call.job.number
+        return [replace(event, also=also) if also and event.answers == number else event for event in answer.events]
 
     def finish(self, call: Call) -> None:
         """A reconciliation has ended; its events are the gateway's."""
@@ -194,16 +194,18 @@ class Dispatcher:
         first = task.job.urgency <= 1
         return max(wait, self._bucket.wait(now, 0 if first else self._limits.reserve))
 
-    def _also_taken(self, call: Call) -> list[Incoming]:
-        """A cancel was taken: those of the same order that still wait are done with it.
+    def _join(self, task: Task) -> bool:
+        """Let a question or a cancel be part of one about the same order that waits already; returns whether it was.
 
-        The engine repeats a cancel that stays without an answer, and behind a closed limit the repetitions pile up.
+        The engine repeats what stays without an answer. Behind a closed limit or a broken network the repetitions
+        would pile up, and go out together when it opens.
         """
-        number = int(call.job.command["order"])
-        same = [t for t in self._queue if t.action is Action.CANCEL and int(t.job.command["order"]) == number]
-        self._queue = [task for task in self._queue if task not in same]
-        event = self._reader().event
-        return [event(EventKind.ORDER_PENDING_CANCEL, task.job, answers=task.job.number) for task in same]
+        number = int(task.job.command["order"])
+        for place, other in enumerate(self._queue):
+            if other.job.kind == task.job.kind and int(other.job.command["order"]) == number:
+                self._queue[place] = replace(other, also=(*other.also, task.job.number))
+                return True
+        return False
 
     def _unsent_of(self, group: int) -> Task | None:
         """The submit of a group, if it is still here."""
@@ -231,4 +233,5 @@ class Dispatcher:
         return self._limits.opening_age if job.verdict is Verdict.APPROVED else self._limits.exit_age
 
 
+_REPEATED = (CommandKind.CANCEL, CommandKind.QUERY)
 _MEMBERS = ("order", "target_order", "stop_order")

@@ -30,8 +30,8 @@ class Incoming:
 
     `fields` are fields of `core.kernel.records.EVENT` other than times, kind and number. `identity` is unique for ever:
     of two events with one identity the second is dropped, or, when it says something else, becomes a quarantine.
-    `answers` names the outbox row whose outcome this is. `detail` is kept in the journal as it is: actor, reason,
-    broker_order_id, exact quantities. Nothing secret may be in it.
+    `answers` names the outbox row whose outcome this is, and `also` other rows that had asked for the same. `detail`
+    is kept in the journal as it is: actor, reason, broker_order_id, exact quantities. Nothing secret may be in it.
     """
 
     kind: EventKind
@@ -43,6 +43,7 @@ class Incoming:
     source: str = ""
     detail: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     t_visible: int = 0  # 0: now, by the host's clock
+    also: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         unknown = self.fields.keys() - FIELDS.keys() | (self.fields.keys() & STAMPED)

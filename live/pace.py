@@ -189,3 +189,11 @@ class VirtualPace:
         finally:
             for wait in waits:
                 wait.cancel()
+
+
+def first_of(error: BaseException) -> BaseException:
+    """What ended a group of tasks: of several errors the first, and none of the cancellations that follow from it."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    found = [first_of(inner) for inner in error.exceptions]
+    return next((inner for inner in found if not isinstance(inner, asyncio.CancelledError)), found[0])

@@ -257,12 +257,12 @@ def _compare(directory: Directory, ours: Ours, snapshot: Snapshot, policy: Polic
             cash -= qty * event.fields["price"] // MICRO
             if event.fields["symbol"] >= 0:
                 expected[event.fields["symbol"]] += qty
-    _compare_positions(directory, expected, snapshot, report)
-    if not report.differs:
+    agreed = _compare_positions(directory, expected, snapshot, report)
+    if agreed:
         cash += _explained(directory, int(snapshot.account.cash) - cash, snapshot, policy, report)
     report.events.append(from_account(snapshot.account, snapshot.time))
     difference = int(snapshot.account.cash) - cash
-    if not report.differs and abs(difference) > policy.cash_tolerance:
+    if agreed and abs(difference) > policy.cash_tolerance:
         report.cash = difference
         fields = {"code": ReconcileStep.EQUITY_DIFFERS, "amount": int(snapshot.account.equity)}
         told = {"difference": f"cash: ours {cash}, theirs {int(snapshot.account.cash)} micro-dollars"}
@@ -270,17 +270,19 @@ def _compare(directory: Directory, ours: Ours, snapshot: Snapshot, policy: Polic
         report.events.append(Incoming(EventKind.RECONCILE, now, now, fields, source=REST, detail=told))
 
 
-def _compare_positions(directory: Directory, expected: Sequence[int], snapshot: Snapshot, report: Report) -> None:
-    """What each symbol is to hold against what it holds at the broker."""
-    now = snapshot.time
+def _compare_positions(directory: Directory, expected: Sequence[int], snapshot: Snapshot, report: Report) -> bool:
+    """What each symbol is to hold against what it holds at the broker; returns whether all agree."""
+    now, agreed = snapshot.time, True
     for symbol, name in enumerate(directory.symbols):
         theirs = snapshot.positions.get(name, 0)
         if theirs != expected[symbol]:
+            agreed = False
             report.differs.setdefault(symbol, f"{name}: ours {expected[symbol]}, theirs {theirs} micro-shares")
         step = ReconcileStep.SYMBOL_DIFFERS if symbol in report.differs else ReconcileStep.SYMBOL_OK
         fields = {"code": step, "symbol": symbol, "qty": theirs}
         told = {"difference": report.differs[symbol]} if symbol in report.differs else {}
         report.events.append(Incoming(EventKind.RECONCILE, now, now, fields, source=REST, detail=told))
+    return agreed
 
 
 def _explained(directory: Directory, difference: int, snapshot: Snapshot, policy: Policy, report: Report) -> int:

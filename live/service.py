@@ -188,6 +188,11 @@ class Trader:
         """Carry out what people have asked for in the store."""
         self.gateway.send(self.host.poll_operators())
 
+    def fill(self, bars: Sequence[Bar]) -> None:
+        """Take in bars of the running session that were asked for: for strategies, where the stream has had none."""
+        for bar in bars:
+            self._history.fill(self._plan.spec.symbols.index(bar.symbol), bar)
+
     def close(self) -> None:
         """Stop in good order, best after `gateway.finish`; orders stay where they are, at the broker."""
         self.host.close()
@@ -242,8 +247,7 @@ class Trader:
         for bars in day.before:
             self._history.remember(bars)
         self._history.begin(session, day.ratios)
-        for bar in day.today:
-            self._history.fill(self._plan.spec.symbols.index(bar.symbol), bar)
+        self.fill(day.today)
         self._session = session
         self._minute = max(int(session["pre"]), self._clock.now() // MINUTE * MINUTE)
         return day.events

@@ -13,7 +13,7 @@ from reports import formats
 from reports.comparison.causes import causes, haircut_figure
 from reports.comparison.delays import delay_figures
 from reports.comparison.document import document_of, text_of
-from reports.comparison.findings import Findings
+from reports.comparison.findings import Findings, same_data
 from reports.comparison.orders import orders
 from reports.comparison.overlay import distribution_table, likeness_table, overlay
 from reports.comparison.revisions import revision_figure
@@ -55,7 +55,7 @@ def comparison_html(findings: Findings) -> str:
         revisions=_revisions(findings),
         revised=_revised(findings, stories),
         revision_figure=_revision_figure(findings),
-        same_data=run["data"][0]["manifest_sha256"] == simulation["data"][0]["manifest_sha256"],
+        unrevised=_unrevised(findings),
         stories=stories.told(),
         left_out=stories.left_out,
     )
@@ -76,6 +76,16 @@ def _revisions(findings: Findings) -> Table | None:
         ("Trades decided on a revised bar", formats.count(len(found.decisions))),
     ]
     return Table(columns("What", "Value"), rows, "Revised bars")
+
+
+def _unrevised(findings: Findings) -> str:
+    """Why no bars are compared."""
+    sources = findings.sources
+    if same_data(sources.run, sources.simulation):
+        return "Both runs were made on the same data."
+    if sources.run_data is None or sources.simulation_data is None:
+        return "Not measured: the data of one run are not at hand."
+    return "Not measured: the bars of the two runs are of different length."
 
 
 def _revision_figure(findings: Findings) -> Figure | None:

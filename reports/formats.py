@@ -25,7 +25,8 @@ def unknown(value: float | None) -> bool:
 
 
 def _signed(value: float, digits: str, prefix: str = "", suffix: str = "", plus: bool = False) -> str:
-    sign = "−" if value < 0 and digits.strip("0.,") else "+" if plus and value > 0 else ""
+    shown = digits.strip("0.,") != ""  # what is rounded to nothing has no sign
+    sign = "−" if value < 0 and shown else "+" if plus and value > 0 and shown else ""
     return f"{sign}{prefix}{digits}{suffix}"
 
 

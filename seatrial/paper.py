@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 import urllib.request
 from collections.abc import Mapping
@@ -34,7 +35,6 @@ from core.kernel.records import MAX_SYMBOLS
 from core.kernel.state import new_state
 from core.kernel.units import MICRO, SECOND
 from core.settings.scenario import Settings
-from core.strategies.contract import Strategy
 from live.alpaca.endpoint import Endpoint
 from live.alpaca.market_data import MarketData
 from live.alpaca.messages import Account
@@ -140,10 +140,21 @@ def prepare(wish: Wish) -> Prepared:
         {**wish.changes, "data.bars": str(folder), "data.symbols": list(symbols), "data.end": None, **begun},
     )
     cache = BarCache(folder, symbols)
-    since = int(table["date"][place]) - 1 if known is None else known.last // (86_400 * SECOND)
-    briefs = Briefs(Sources(rest, data, cache, time.clock), Needs(table, BAR_SECONDS, warmup, since))
+    needs = Needs(table, BAR_SECONDS, warmup, since=_lived(table, place, known))
+    briefs = Briefs(Sources(rest, data, cache, time.clock), needs)
     notices = briefs.prepare(table[place])
-    plan = _plan(wish, settings, strategies, account, table[place:], briefs, time.speed)
+    plan = Plan(
+        name=settings.name,
+        spec=_spec(wish, settings, account),
+        genesis=new_state(engine_config(settings, len(symbols), as_date(table["date"][place]))),
+        traded=[Traded(s, mask) for s, mask in zip(strategies, strategy_masks(settings, symbols), strict=True)],
+        sessions=table[place:],
+        day=briefs,
+        bar_seconds=BAR_SECONDS,
+        grace=max(GRACE, int(LATENESS * time.speed * SECOND)),
+        quotes=wish.quotes,
+        poll=int(settings.breaker.poll),
+    )
     events = 0 if known is None else known.events
     return Prepared(settings, endpoint, time, database, rest, data, cache, briefs, plan, events, notices)
 
@@ -173,6 +184,9 @@ def _virtual_clock(url: str) -> dict[str, Any] | None:
 
 def _draft(wish: Wish) -> Settings:
     """The configuration as it is written."""
+    if wish.run is not None and not re.fullmatch(r"\w[\w.-]{0,63}", wish.run):
+        problem = "is no name for files and folders, too"
+        raise InputError(f"--run {wish.run}", problem, "Write up to 64 letters, digits, dots, hyphens or underscores.")
     settings = load_settings(wish.config, wish.changes)
     for key, entries in (("faults", settings.faults), ("halts", settings.halts)):
         if entries:
@@ -233,36 +247,24 @@ def _begun(account: Account, known: _Before | None, before: list[np.void]) -> di
     }
 
 
-def _plan(
-    wish: Wish,
-    settings: Settings,
-    strategies: list[Strategy],
-    account: Account,
-    ahead: Sessions,
-    briefs: Briefs,
-    speed: float,
-) -> Plan:
-    symbols = settings.data.symbols
-    assert symbols is not None
-    masks = strategy_masks(settings, symbols)
-    return Plan(
-        name=settings.name,
-        spec=RunSpec(
-            name=wish.run or settings.name,
-            kind="paper",
-            account=account.id,
-            seed=settings.seed,
-            config=to_toml(settings),
-            symbols=symbols,
-            strategies=tuple(settings.strategies),
-            code_version=version("seatrial"),
-        ),
-        genesis=new_state(engine_config(settings, len(symbols), as_date(ahead["date"][0]))),
-        traded=[Traded(strategy, mask) for strategy, mask in zip(strategies, masks, strict=True)],
-        sessions=ahead,
-        day=briefs,
-        bar_seconds=BAR_SECONDS,
-        grace=max(GRACE, int(LATENESS * speed * SECOND)),
-        quotes=wish.quotes,
-        poll=int(settings.breaker.poll),
+def _lived(table: Sessions, place: int, known: _Before | None) -> int:
+    """The date of the last session that the run has begun; for a new one that of the day before its first."""
+    if known is None:
+        return int(table["date"][place]) - 1
+    last = int(np.searchsorted(table["pre"], known.last, side="right")) - 1
+    return int(table["date"][max(last, 0)])
+
+
+def _spec(wish: Wish, settings: Settings, account: Account) -> RunSpec:
+    """What the run is, in the store: with another one of these it would be another run."""
+    assert settings.data.symbols is not None
+    return RunSpec(
+        name=wish.run or settings.name,
+        kind="paper",
+        account=account.id,
+        seed=settings.seed,
+        config=to_toml(settings),
+        symbols=settings.data.symbols,
+        strategies=tuple(settings.strategies),
+        code_version=version("seatrial"),
     )

@@ -27,6 +27,7 @@ from core.settings.scenario import Settings
 from live import export
 from live.books import Books
 from live.export import Circumstances
+from live.pace import first_of
 from live.store import migrate, runs
 from live.store.database import Database, open_engine
 from seatrial.lockstep import PLACES, Control, Stage, trade
@@ -39,6 +40,7 @@ from sim.expectations import evaluate, is_told
 from sim.unfinished import undone
 
 LEAST_LIFE = 10 * MINUTE  # of virtual time: what dies more often stays down, as the host has it
+BAD_INPUT = 2  # exit code of a trading process that has handed over why
 LOOK = 0.2  # real seconds between two looks at how far it has come
 Progress = Callable[[int, int, int], None]
 
@@ -161,7 +163,7 @@ class _Life:
             process.kill()
             process.join()
         self._show()
-        error = hears.recv() if process.exitcode == 1 and hears.poll() else None
+        error = hears.recv() if process.exitcode == BAD_INPUT else None
         hears.close()
         if error is not None:
             raise error
@@ -182,9 +184,12 @@ def _trade(stage: Stage, says: Connection) -> None:
     """The trading process; bad input is handed over to the one that started it."""
     try:
         trade(stage)
-    except InputError as error:
+    except (InputError, ExceptionGroup) as failure:
+        error = first_of(failure)
+        if not isinstance(error, InputError):
+            raise
         says.send(error)
-        raise SystemExit(1) from None
+        raise SystemExit(BAD_INPUT) from None
 
 
 def _exported(engine: Database, out: Path, life: _Life, repeat: str, seconds: float) -> Path:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,9 +28,12 @@ from core.kernel.units import MINUTE
 from live import logs
 from live.alpaca.outcomes import Accepted, explained
 from live.books import Books
+from live.brief import bars_of
 from live.export import Circumstances, export
 from live.host import Observer
 from live.notify import Webhook
+from live.pace import first_of
+from live.rejoin import Rejoining
 from live.secrets import Secret
 from live.service import Surroundings, Trader
 from live.store import runs
@@ -70,20 +73,28 @@ def trade(prepared: Prepared, notes: Notes, greet: Callable[[Trader], None]) -> 
         telemetry, observers, tell = stack.enter_context(_observed(prepared, notes))
         for notice in prepared.notices:
             telemetry.log.warning("not to be had", problem=notice)
+        rejoined = asyncio.Event()
         place = Surroundings(
             prepared.endpoint,
             clock,
             prepared.time.pace,
             observers,
             rest=lambda endpoint: TracedRest(endpoint, telemetry),
+            around=lambda name, listener: Rejoining(listener, rejoined) if name == "data" else listener,
         )
         trader = Trader(writer, plan, place)
         stack.callback(trader.close)
+        if prepared.events:
+            trader.gateway.deliver(*prepared.briefs.assets(plan.sessions[0]))
         greet(trader)
         try:
-            asyncio.run(_until_stopped(trader, prepared, tell))
+            asyncio.run(
+                _until_stopped(
+                    trader, [_prepare_ahead(trader, prepared, tell), _refill(trader, prepared, rejoined, tell)], tell
+                )
+            )
         except BaseExceptionGroup as group:
-            raise _first(group) from group
+            raise first_of(group) from group
         return trader.host.books
     raise AssertionError("an exit stack swallows nothing")
 
@@ -93,9 +104,8 @@ def write_run(prepared: Prepared, out: Path, repeat: str) -> tuple[Path, str]:
 
     Returns it, and what of the market could not be had. Raises InputError when there is something at `out`.
     """
-    briefs, table = prepared.briefs, prepared.plan.sessions
-    session = table[max(int(np.searchsorted(table["pre"], prepared.time.clock.now(), side="right")) - 1, 0)]
-    found, day = briefs.so_far(session), as_date(session["date"])
+    session = _session(prepared)
+    found, day = prepared.briefs.so_far(session), as_date(session["date"])
     today = found.value if isinstance(found, Accepted) else {}
     out.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -145,8 +155,8 @@ def _observed(prepared: Prepared, notes: Notes) -> Iterator[tuple[Telemetry, lis
         yield telemetry, observers, tell
 
 
-async def _until_stopped(trader: Trader, prepared: Prepared, tell: Tell) -> None:
-    """Trade until SIGINT or SIGTERM; a second one does not wait for what is on its way."""
+async def _until_stopped(trader: Trader, beside: Sequence[Coroutine[Any, Any, None]], tell: Tell) -> None:
+    """Trade, and do what is to be done beside it, until SIGINT or SIGTERM; a second one does not wait for requests."""
     stop, hurry = asyncio.Event(), asyncio.Event()
 
     def stopping() -> None:
@@ -156,7 +166,7 @@ async def _until_stopped(trader: Trader, prepared: Prepared, tell: Tell) -> None
     for number in SIGNALS:
         loop.add_signal_handler(number, stopping)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(trader.run()), group.create_task(_prepare_ahead(prepared, tell))]
+        tasks = [group.create_task(work) for work in (trader.run(), *beside)]
         await stop.wait()
         tell("stopping", "nothing new is sent; orders stay at the broker")
         waits = [asyncio.ensure_future(trader.gateway.finish()), asyncio.ensure_future(hurry.wait())]
@@ -165,27 +175,46 @@ async def _until_stopped(trader: Trader, prepared: Prepared, tell: Tell) -> None
             task.cancel()
 
 
-async def _prepare_ahead(prepared: Prepared, tell: Tell) -> None:
-    """Ask for what is to be known of each coming session, an hour before it begins."""
+async def _prepare_ahead(trader: Trader, prepared: Prepared, tell: Tell) -> None:
+    """Ask for what is to be known of each coming session, from an hour before it begins until it is known or over."""
     clock, pace = prepared.time.clock, prepared.time.pace
     for session in prepared.plan.sessions[1:]:
-        begins = int(session["pre"])
-        while clock.now() < begins - AHEAD:
+        while clock.now() < int(session["pre"]) - AHEAD:
             await pace.sleep(MINUTE)
-        done = False
-        while not done and clock.now() < begins:
-            try:
-                problems = await asyncio.to_thread(prepared.briefs.prepare, session)
-                done = True
-            except InputError as error:
-                problems = [str(error)]
+        while clock.now() < int(session["post"]):
+            problems, known = await asyncio.to_thread(_asked, prepared, session)
             for problem in problems:
                 tell("not had", f"for {as_date(session['date'])}: {problem}")
-            if not done:
-                await pace.sleep(AGAIN)
+            if known:
+                break
+            await pace.sleep(AGAIN)
+        if known and clock.now() >= int(session["pre"]):  # which has begun without it
+            trader.gateway.deliver(*prepared.briefs.assets(session))
 
 
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    """What ended it: of several errors the first, and none of the cancellations that follow from it."""
-    errors = [_first(error) if isinstance(error, BaseExceptionGroup) else error for error in group.exceptions]
-    return next((error for error in errors if not isinstance(error, asyncio.CancelledError)), errors[0])
+def _asked(prepared: Prepared, session: np.void) -> tuple[list[str], bool]:
+    """Prepare a session: what could not be had, and whether it may be traded."""
+    try:
+        return prepared.briefs.prepare(session), True
+    except (InputError, OSError) as error:  # a disk that is full ends no trading
+        return [str(error)], False
+
+
+async def _refill(trader: Trader, prepared: Prepared, rejoined: asyncio.Event, tell: Tell) -> None:
+    """Whenever the data stream is back, ask for the bars that it missed: strategies look back on them."""
+    while True:
+        await rejoined.wait()
+        rejoined.clear()
+        session = _session(prepared)
+        found = await asyncio.to_thread(prepared.briefs.so_far, session)
+        if isinstance(found, Accepted):
+            trader.fill(bars_of(found.value))
+        else:
+            tell("not had", f"bars that the stream has missed: {explained(found)}")
+
+
+def _session(prepared: Prepared) -> np.void:
+    """The session that has begun last."""
+    table, now = prepared.plan.sessions, prepared.time.clock.now()
+    session: np.void = table[max(int(np.searchsorted(table["pre"], now, side="right")) - 1, 0)]
+    return session

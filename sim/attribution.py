@@ -36,6 +36,12 @@ def common_sessions(simulation: World, run: World) -> int:
     return int(differing[0]) if len(differing) else n
 
 
+def whole_sessions(run: Run, world: World) -> int:
+    """How many of its world's sessions a run has to their close; fewer than all where it was cut short."""
+    times = int64s(run.table("equity", ["time"]), "time")
+    return int((world.dataset.sessions["close"] <= times[-1]).sum()) if len(times) else 0
+
+
 def replay_differences(
     simulation: World, run: World, profits: tuple[int, int], sessions: int, progress: Progress | None = None
 ) -> tuple[Attribution, tuple[Outcome, ...]]:

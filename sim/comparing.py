@@ -15,7 +15,7 @@ from core.comparison import DecisionParity, Replayed
 from core.errors import InputError
 from core.runs import Run
 from sim import scenario
-from sim.attribution import common_sessions, recorded_profit, replay_differences
+from sim.attribution import common_sessions, recorded_profit, replay_differences, whole_sessions
 from sim.parity import parity_of_journal, parity_of_rerun
 from sim.worlds import World, sharing, world_of
 
@@ -71,7 +71,7 @@ def replay_pair(pair: Pair, progress: Progress) -> Replayed:
     if reason or isinstance(pair.run_world, InputError) or isinstance(pair.simulation_world, InputError):
         return Replayed(tuple(parity), None, reason.rstrip("."), ())
     simulation, run = pair.simulation_world, pair.run_world
-    sessions = common_sessions(simulation, run)
+    sessions = _sessions(pair, simulation, run)
     end = int(run.dataset.sessions["post"][sessions - 1])
     profits = recorded_profit(pair.simulation, end), recorded_profit(pair.run, end)
     try:
@@ -96,15 +96,25 @@ def _parity(run: Run, world: World | InputError, progress: Progress, repeated: R
         return parity_of_rerun(run, Run.open(again.path))
 
 
+def _sessions(pair: Pair, simulation: World, run: World) -> int:
+    """How many sessions both runs begin with and have to their close."""
+    whole = whole_sessions(pair.simulation, simulation), whole_sessions(pair.run, run)
+    return min(common_sessions(simulation, run), *whole)
+
+
 def _obstacle(pair: Pair) -> str:
     """Why the difference cannot be attributed; empty when it can."""
     for run, world in ((pair.run, pair.run_world), (pair.simulation, pair.simulation_world)):
         if isinstance(world, InputError):
-            return f"{run.path.name} cannot be replayed: {world.place} {world.problem}. {world.remedy}"
+            place = "" if world.place == str(run.path) else f"{world.place} "
+            return f"{run.path.name} cannot be replayed: {place}{world.problem}. {world.remedy}"
     assert isinstance(pair.run_world, World)
     assert isinstance(pair.simulation_world, World)
     if pair.run_world.dataset.bar_seconds != pair.simulation_world.dataset.bar_seconds:
         return "the two runs have bars of different length"
     if common_sessions(pair.simulation_world, pair.run_world) == 0:
         return "the two runs begin on different days, so equal inputs would not give equal results"
+    warm_up = max(world.settings.data.warm_up_sessions for world in (pair.run_world, pair.simulation_world))
+    if _sessions(pair, pair.simulation_world, pair.run_world) <= warm_up:
+        return "one of the runs was cut short within its first session"
     return ""

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from core import run_tables
@@ -41,9 +42,9 @@ class Journal:
     def flush(self, log: np.void, state: np.ndarray) -> None:
         """Write what is in the log (a LOG record) and empty it; `state` has dtype STATE and shape (1,)."""
         names = self._names
-        closed = _take(log, "orders")
-        index = self._orders.add(closed, _in_table(state))
-        self._append("orders", self._orders.take_final(names))
+        closed, table = _take(log, "orders"), _in_table(state)
+        index = self._orders.note(closed, table)
+        self._append("orders", self._orders.take_final(closed, names))
         notes = _take(log, "notes")
         if len(rows := _take(log, "events")):
             self._append("events", run_tables.events(rows, index, names))
@@ -94,34 +95,35 @@ class _Orders:
         self._table = OrderIndex.of(np.zeros(0, CLOSED)["engine"])
         self._replaced = self._table
 
-    def add(self, closed: Records, table: Records) -> OrderIndex:
-        """Take in CLOSED records; returns an index of every order that was in the engine's table since last time."""
-        if len(closed):
-            self._waiting.append(rows_at(closed, np.arange(len(closed))))
+    def note(self, closed: Records, table: Records) -> OrderIndex:
+        """Look at what is in the engine's table; returns an index of all that was in it since last time.
+
+        `closed` are CLOSED records of orders that have ended since then.
+        """
         index = self._table.joined(OrderIndex.of(closed["engine"], table))
         self._table = OrderIndex.of(table)
         self._floor = int(table["id"].min(initial=np.iinfo(np.int64).max))
         return index
 
-    def take_final(self, names: Names) -> pa.RecordBatch | None:
-        """Rows of `orders` for those that are final now. What one old order holds back is looked at, never moved."""
-        ready: list[Records] = []
-        waiting: list[Records] = []
-        for part in self._waiting:
-            final = part["engine"]["id"] < self._floor
-            if final.all():
-                ready.append(part)
-            elif not final.any():
-                waiting.append(part)
-            else:
-                ready.append(rows_at(part, np.flatnonzero(final)))
-                waiting.append(rows_at(part, np.flatnonzero(~final)))
-        self._waiting = waiting
-        return self._batch(_joined(ready), names) if ready else None
+    def take_final(self, closed: Records, names: Names) -> pa.RecordBatch | None:
+        """Rows of `orders` for those that are final now, among them some of `closed`; the others wait.
+
+        What one old order holds back is looked at, never moved.
+        """
+        parts = [*self._waiting, closed]
+        final = [part["engine"]["id"] < self._floor for part in parts]
+        ready = _gathered(parts, [np.flatnonzero(rows) for rows in final])
+        self._waiting = [
+            part if part is not closed and not rows.any() else rows_at(part, np.flatnonzero(~rows))
+            for part, rows in zip(parts, final, strict=True)
+            if not rows.all()
+        ]
+        return self._batch(ready, names) if len(ready) else None
 
     def take_rest(self, last: Records, names: Names) -> pa.RecordBatch:
         """Rows of `orders` for all that wait and for those still in the engine's table, which `last` has."""
-        return self._batch(_joined([*self._waiting, last]), names)
+        parts = [*self._waiting, last]
+        return self._batch(_gathered(parts, [np.arange(len(part)) for part in parts]), names)
 
     def _batch(self, rows: Records, names: Names) -> pa.RecordBatch:
         """One row an order, in the order of their numbers, which is that of their creation."""
@@ -140,10 +142,17 @@ def _take(log: np.void, table: str) -> Records:
     return rows
 
 
-def _joined(parts: Sequence[Records]) -> Records:
-    """CLOSED records one after another."""
-    words = np.concatenate([part.view(np.int64) for part in parts])
-    return words.view(CLOSED)
+def _gathered(parts: Sequence[Records], chosen: Sequence[npt.NDArray[np.intp]]) -> Records:
+    """The chosen rows of each part, CLOSED records, one after another; each is moved once."""
+    width = CLOSED.itemsize // 8
+    words = np.empty((sum(map(len, chosen)), width), np.int64)
+    begin = 0
+    for part, rows in zip(parts, chosen, strict=True):
+        end = begin + len(rows)
+        part.view(np.int64).reshape(len(part), width).take(rows, axis=0, out=words[begin:end], mode="clip")
+        begin = end
+    gathered: Records = words.view(CLOSED).reshape(len(words))
+    return gathered
 
 
 def _in_table(state: np.ndarray) -> Records:

@@ -5,7 +5,9 @@ Orders of one day share its market, so n orders are not n independent observatio
 interval      of a mean, or of a smooth function of means, by the studentised bootstrap (Hall, "The Bootstrap and
               Edgeworth Expansion", 1992). Days are drawn with replacement; each draw's value is measured in its own
               standard error, and the quantiles of those ratios stretch the interval. With a few dozen days the
-              simpler percentile interval is too short.
+              simpler percentile interval is too short. A draw may lack the few days that vary and have next to no
+              error of its own; it is measured in a tenth of the sample's, so that a division by nothing makes no
+              interval.
 permutation   of two samples over the same days: under the null hypothesis a day's two samples could as well be
               swapped, whole, so the statistic's distribution is that over all such swaps.
 
@@ -29,6 +31,7 @@ Int64s = npt.NDArray[np.int64]
 DRAWS = 4000
 PERMUTATIONS = 999
 KEY = 0x5EA7
+LEAST_ERROR = 0.1  # of the sample's own: a draw that lacks the days that vary knows nothing of its error
 CELLS = 4_000_000  # of a matrix of permuted weights, to bound memory
 
 
@@ -74,7 +77,7 @@ def smooth_interval(values: Floats, days: Int64s, function: Smooth, level: float
     if error == 0.0:
         return Interval(value, value, value, 0.0, n, d)
     drawn, errors = _estimates(totals, counts, _drawn(d), function)
-    studentised = np.where(errors == 0.0, 0.0, (drawn - value) / np.where(errors == 0.0, 1.0, errors))
+    studentised = (drawn - value) / np.maximum(errors, LEAST_ERROR * error)
     tail = (1.0 - level) / 2.0
     above, below = np.nanquantile(studentised, [1.0 - tail, tail])
     return Interval(value, value - float(above) * error, value - float(below) * error, error, n, d)

@@ -78,14 +78,13 @@ def path_below(sessions: Sessions, drawdown: float = 0.0) -> Path:
 class Fan:
     """Of `AHEAD` sessions: quantiles of the deepest drawdown in each, float64 (5, AHEAD), positive below the mark.
 
-    `reached` is the share of paths that ever touch the limit, with `error` its standard error from drawing; `deepest`
-    are the same quantiles of each path's deepest drawdown, float64 (5,).
+    `reached` is the share of the `DRAWS` paths that ever touch the limit; `deepest` are the same quantiles of each
+    path's deepest drawdown, float64 (5,).
     """
 
     drawdown: Floats
     deepest: Floats
     reached: float
-    error: float
     n: int
 
 
@@ -97,8 +96,7 @@ def drawdown_fan(sessions: Sessions, drawdown: float, limit: float) -> Fan | Not
     below = path_below(sessions.take(_rows(n)), drawdown).deepest
     deepest = below.max(axis=1)
     share = float((deepest >= limit).mean())
-    error = float(np.sqrt(share * (1.0 - share) / DRAWS))
-    return Fan(np.quantile(below, QUANTILES, axis=0), np.quantile(deepest, QUANTILES), share, error, n)
+    return Fan(np.quantile(below, QUANTILES, axis=0), np.quantile(deepest, QUANTILES), share, n)
 
 
 def _rows(n: int) -> npt.NDArray[np.int64]:

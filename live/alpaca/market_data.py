@@ -23,16 +23,25 @@ from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 from core.kernel.kinds import LaneFailure
 from core.kernel.units import SECOND
 from live.alpaca.endpoint import Endpoint
-from live.alpaca.messages import Split
+from live.alpaca.messages import Struct
 from live.alpaca.outcomes import Accepted, Ambiguous, Failed, Outcome, judge, judge_status
 from live.alpaca.transport import Reply, TransportError, exchange, new_session
-from live.alpaca.values import convert
+from live.alpaca.values import Price, convert
 from live.alpaca.wire import Candle
 
 T = TypeVar("T")
 PAGE = 20.0  # seconds that a page of ten thousand bars may take
 
 Candles = Mapping[str, Sequence[Candle]]
+
+
+class Split(Struct, frozen=True):
+    """A split: `new_rate` shares for `old_rate` old ones, both in micros, from the open of `ex_date` on."""
+
+    symbol: str
+    ex_date: date
+    new_rate: Price
+    old_rate: Price
 
 
 class _FailedError(Exception):
@@ -122,9 +131,7 @@ class MarketData:
         )
 
         def read(found: Any) -> Candles:
-            return msgspec.convert(
-                {symbol: rows or [] for symbol, rows in found.items()}, dict[str, list[Candle]], dec_hook=convert
-            )
+            return msgspec.convert(found, dict[str, list[Candle]], dec_hook=convert)
 
         return _called(lambda: self._bars.get_stock_bars(request), read)
 

@@ -7,18 +7,9 @@ have an answer for one that it does not know.
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Annotated, TypeAlias
-
 import msgspec
 
-from live.alpaca.values import Instant, Money, Price, Quantity
-
-# What goes into the store is short, and an identity is plain: no database may have to refuse what was read here.
-Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[!-~]*$")]
-Item: TypeAlias = Annotated[str, msgspec.Meta(max_length=80, pattern=r"^[!-~]*$")]  # of a list: a time and a name
-Word: TypeAlias = Annotated[str, msgspec.Meta(max_length=64)]
-Title: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]  # a client order id, which others choose as they like
+from live.alpaca.values import Instant, Item, Money, Name, Price, Quantity, Title, Word
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -140,15 +131,6 @@ class Asset(Struct, frozen=True):
     shortable: bool
     easy_to_borrow: bool
     fractionable: bool
-
-
-class Split(Struct, frozen=True):
-    """A split: `new_rate` shares for `old_rate` old ones, both in micros, from the open of `ex_date` on."""
-
-    symbol: str
-    ex_date: date
-    new_rate: Price
-    old_rate: Price
 
 
 class Problem(Struct, frozen=True):

@@ -7,6 +7,8 @@ never through a binary float. What the engine counts in micros may come finer th
     Quantity   shares, signed, at most 1e9; more than six decimals (Alpaca has nine) are cut towards zero: dust
     Money      dollars, signed, at most 1e12; rounded half to even
     Instant    RFC 3339 text with any offset and any number of fraction digits, or a msgpack timestamp: ns UTC
+    Name       an identity of plain characters, at most 64 (an Item of a list 80); a Word has any 64, a Title any 256.
+               Text that goes into the store is short, so that no database has to refuse what was read here
 
 Everything here raises ValueError, which the decoder turns into a WireError that names the field.
 """
@@ -16,7 +18,9 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
-from typing import Any
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
 
 from core.kernel.units import MICRO, NANO, NOTIONAL_LIMIT, PRICE_LIMIT, QTY_LIMIT
 
@@ -28,6 +32,11 @@ _TIME = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = 0, 4_102_444_800 * NANO  # 1970 to 2100
+
+Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[!-~]*$")]
+Item: TypeAlias = Annotated[str, msgspec.Meta(max_length=80, pattern=r"^[!-~]*$")]  # of a list: a time and a name
+Word: TypeAlias = Annotated[str, msgspec.Meta(max_length=64)]
+Title: TypeAlias = Annotated[str, msgspec.Meta(max_length=256)]  # a client order id, which others choose as they like
 
 
 class Price(int):

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import msgspec
 
-from live.alpaca.messages import Struct, Update, Word
-from live.alpaca.values import Instant, Price, Quantity, convert
+from live.alpaca.messages import Struct, Update
+from live.alpaca.values import Instant, Price, Quantity, Word, convert
 
 T = TypeVar("T")
 

@@ -18,6 +18,7 @@ from reports import formats
 from reports.columns import floats, labels, times
 from reports.formats import NEVER
 
+ELSEWHERE = "it has no such session"
 LEGS = ("entry", "target", "stop", "exit", "flatten")
 
 
@@ -94,6 +95,11 @@ class Matching:
     matched: list[Match]
     run_only: list[tuple[Intent, str]]
     simulation_only: list[tuple[Intent, str]]
+
+    def apart(self) -> Matching:
+        """The same of runs that have no session in common, where none could have made the other's trades."""
+        both = ([(intent, ELSEWHERE) for intent, _ in side] for side in (self.run_only, self.simulation_only))
+        return Matching([], *both)
 
 
 def match_runs(run: Run, simulation: Run) -> Matching:

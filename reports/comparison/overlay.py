@@ -20,9 +20,9 @@ def overlay(findings: Findings, anchors: dict[tuple[str, int], str]) -> Figure |
     """
     run, simulation = findings.run.equity, findings.simulation.equity
     _, rows, others = np.intersect1d(run.time, simulation.time, return_indices=True)
-    rows, others = rows[_last_of(run.time[rows])], others[_last_of(run.time[rows])]
     if len(rows) < 2:
         return None
+    rows, others = rows[_last_of(run.time[rows])], others[_last_of(run.time[rows])]
     time = run.time[rows]
     days = np.repeat(run.days, np.diff(np.append(run.starts, len(run.time))))[rows]
     starts = group_starts(days)

@@ -15,11 +15,11 @@ from core.run_arrays import count_array
 from reports import formats
 from reports.charts import Canvas, Line, Panel, Timeline, draw_timeline
 from reports.columns import Stored, floats, labels, records
+from reports.configuration import config_changes
 from reports.facts import Facts
 from reports.page import WIDE, Figure, Table, columns, figure
 from reports.sections.equity import axis, bands
 from reports.statistics import by_session, ratio
-from reports.weekly.choice import config_changes
 from reports.weekly.parts import Note, Part, Section, missing
 from reports.weekly.weeks import WeekFacts
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from core.errors import InputError
 from core.runs import Run
 from core.statistics.drawdowns import Sessions
 from reports.columns import Codes, Floats
+from reports.configuration import config_changes
 from reports.facts import Equity, Facts
 from reports.statistics import by_session
 from reports.weekly.weeks import Week, WeekFacts, week_of, weeks_of
@@ -170,21 +170,3 @@ def _changed(subject: Facts, others: Sequence[Facts]) -> list[str]:
         if mine and theirs and mine != theirs:
             found.append(f"{name} traded other symbols: {', '.join(sorted(mine ^ theirs))} only in one of the two.")
     return found
-
-
-def config_changes(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Keys that differ between two configurations, with both values as text; "" where there is none."""
-    old, new = dict(_flat("", before)), dict(_flat("", after))
-    return [
-        (key, old.get(key, ""), new.get(key, ""))
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-    ]
-
-
-def _flat(prefix: str, value: object) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _flat(f"{prefix}.{key}" if prefix else str(key), item)
-    else:
-        yield prefix, str(value)

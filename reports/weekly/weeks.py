@@ -4,33 +4,27 @@ A week is an ISO week, Monday to Sunday, New York time, and its sessions are tho
 rarely fills it: it begins on a Wednesday, it is cut short, the exchange is closed on a Thursday. `Week` says which
 sessions there should be; `WeekFacts` holds those that the run has.
 
-A window on a run is a run itself, whose tables hold the rows of the week alone, so that every section of every report
-reads it as it reads a whole one. Only round trips need the past, because a position may be older than its week: they
-are those of the whole run that were closed in this week.
+A week is a window on the run. Only round trips need the past, because a position may be older than its week: they are
+those of the whole run that were closed in this week.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
-from datetime import date, datetime, time, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
 from functools import cached_property
 
 import numpy as np
-import pyarrow as pa
 
-from core.calendar import NEW_YORK, as_date, day_number, sessions
+from core.calendar import as_date, day_number, sessions
 from core.errors import InputError
-from core.run_arrays import count_array
-from core.runs import Run
 from reports import formats
-from reports.columns import Codes, Labels, times
+from reports.columns import Codes, Labels
 from reports.facts import Facts
 from reports.trades import Trades
-
-TIME_OF = {"orders": "created_at", "events": "t_visible"}
-"""The column by which a row belongs to a week, where it is not called `time`."""
+from reports.window import Window, midnight
 
 _DAYS = 7
 _FORM = re.compile(r"(\d{4})-W(\d{2})")
@@ -53,7 +47,8 @@ class Week:
     @property
     def span(self) -> tuple[int, int]:
         """From midnight of Monday to the next one, New York time, ns UTC."""
-        return _midnight(self.monday), _midnight(self.monday + timedelta(days=_DAYS))
+        first = day_number(self.monday)
+        return midnight(first), midnight(first + _DAYS)
 
     @property
     def holidays(self) -> tuple[date, ...]:
@@ -85,47 +80,13 @@ def week_named(text: str) -> Week:
         raise InputError(f"--week {text}", "is no ISO week", "Write year and number, such as 2026-W46.") from None
 
 
-def _midnight(day: date) -> int:
-    return int(datetime.combine(day, time(), NEW_YORK).timestamp()) * 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Window(Run):
-    """A run whose tables hold only the rows of [start, end), ns UTC."""
-
-    start: int
-    end: int
-    _kept: dict[str, Codes] = field(default_factory=dict, compare=False, repr=False)
-
-    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """The rows of a table in the window, or only the named columns."""
-        rows = Run.table(self, name, columns)
-        if name not in self._kept:
-            self._kept[name] = self._inside(Run.table(self, name, [_time_of(name)]), name)
-        return rows.take(count_array(self._kept[name]))
-
-    def parts(self, name: str, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """The same a row group at a time."""
-        wanted = [*columns, *({_time_of(name)} - set(columns))]
-        for part in Run.parts(self, name, wanted):
-            yield part.take(count_array(self._inside(part, name))).select(list(columns))
-
-    def _inside(self, table: pa.Table, name: str) -> Codes:
-        when = times(table, _time_of(name))
-        return np.flatnonzero((when >= self.start) & (when < self.end))
-
-
-def _time_of(name: str) -> str:
-    return TIME_OF.get(name, "time")
-
-
 class WeekFacts(Facts):
     """A run in one week, read like a run of its own; `whole` is all of it."""
 
     def __init__(self, whole: Facts, week: Week) -> None:
         start, end = week.span
         source = whole.source
-        super().__init__(Window(**{f.name: getattr(source, f.name) for f in fields(Run)}, start=start, end=end))
+        super().__init__(Window.on(source, start, end))
         self.whole = whole
         self.week = week
         if len(self.equity):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,8 +47,8 @@ def compare(
 
     Exit code: 0 decisions are identical, 1 they are not, 2 a run cannot be used.
     """
-    findings = findings_of(run, other, bars, margin, quiet=as_json)
-    page, document = _write(findings, out or run)
+    with findings_of(run, other, bars, margin, quiet=as_json) as findings:
+        page, document = _write(findings, out or run)
     if as_json:
         import json
 
@@ -57,8 +59,12 @@ def compare(
     raise typer.Exit(1 if failed else 0)
 
 
-def findings_of(run: Path, other: Path | None, bars: Path | None, margin: float, quiet: bool) -> Findings:
-    """Everything that can be found about a run against another, or against its simulation. Raises InputError."""
+@contextmanager
+def findings_of(run: Path, other: Path | None, bars: Path | None, margin: float, quiet: bool) -> Iterator[Findings]:
+    """Everything that can be found about a run against another, or against its simulation. Raises InputError.
+
+    Tables are read when they are asked for, and a simulation that was made for this lasts as long as the context.
+    """
     import tempfile
 
     from core.runs import Run
@@ -70,19 +76,19 @@ def findings_of(run: Path, other: Path | None, bars: Path | None, margin: float,
     recorded = Run.open(run)
     if not compiled():
         console.say(COMPILING, quiet)
-    with (
-        tempfile.TemporaryDirectory(prefix="seatrial-") as folder,
-        console.stages_of(f"comparing {recorded.run['scenario']}", quiet) as progress,
-    ):
-        if other is None:
-            simulation = simulate_run(recorded, Path(folder) / "simulation", bars, progress)
-        else:
-            simulation = Run.open(other)
-            if other.resolve() == run.resolve():
-                raise InputError(str(other), "is the run itself", "Leave it out, or name another run.")
-        pair = pair_of(recorded, simulation, bars, fresh=other is None)
-        ours, theirs = (w.dataset if isinstance(w, World) else None for w in (pair.run_world, pair.simulation_world))
-        return find(Sources(recorded, simulation, ours, theirs, margin), replay_pair(pair, progress))
+    with tempfile.TemporaryDirectory(prefix="seatrial-") as folder:
+        with console.stages_of(f"comparing {recorded.run['scenario']}", quiet) as progress:
+            if other is None:
+                simulation = simulate_run(recorded, Path(folder) / "simulation", bars, progress)
+            else:
+                simulation = Run.open(other)
+                if other.resolve() == run.resolve():
+                    raise InputError(str(other), "is the run itself", "Leave it out, or name another run.")
+            pair = pair_of(recorded, simulation, bars, fresh=other is None)
+            worlds = pair.run_world, pair.simulation_world
+            ours, theirs = (world.dataset if isinstance(world, World) else None for world in worlds)
+            replayed = replay_pair(pair, progress)
+        yield find(Sources(recorded, simulation, ours, theirs, margin), replayed)
 
 
 def _write(findings: Findings, out: Path) -> tuple[Path, Path]:

@@ -88,7 +88,8 @@ def _compare(chosen: Chosen, bars: Path | None, quiet: bool) -> None:
     from seatrial.commands.compare import findings_of
 
     run = chosen.facts.source.path
-    write_comparison(findings_of(run, None, bars, 3.0, quiet), run)
+    with findings_of(run, None, bars, 3.0, quiet) as findings:
+        write_comparison(findings, run)
 
 
 def _prices(chosen: Chosen, bars: Path | None) -> Prices | None:

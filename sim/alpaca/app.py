@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from sim.alpaca.edge import Edge
 from sim.alpaca.errors import INTERNAL, NOT_FOUND, ApiError
 from sim.alpaca.exchange import Exchange
-from sim.alpaca.routes import account, control, market_data, orders, positions, reference, watchlists
+from sim.alpaca.routes import account, control, corporate_actions, market_data, orders, positions, reference, watchlists
 from sim.alpaca.routes.common import Json
 
 ABOUT = """An Alpaca-compatible server over a simulated market.
@@ -50,7 +50,7 @@ def create_app(exchange: Exchange) -> Edge:
         redoc_url=None,
     )
     app.state.exchange = exchange
-    for part in (orders, positions, account, reference, watchlists, market_data, control):
+    for part in (orders, positions, account, reference, watchlists, market_data, corporate_actions, control):
         app.include_router(part.router)
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _no_route)

@@ -60,7 +60,7 @@ class Memory:
         commands: list[Outgoing] = []
         for event in events:
             if event.answers is not None:
-                self.answered.add(event.answers)
+                self.answered |= {event.answers, *event.also}
             if event.identity is None or event.identity not in self._identities:
                 self._identities |= {event.identity} if event.identity else set()
                 commands += self._step(event)

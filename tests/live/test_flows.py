@@ -104,6 +104,17 @@ def test_cash_is_not_explained_while_positions_differ():
     assert booked(bottle) == []
 
 
+def test_a_strangers_open_order_does_not_hide_what_cash_does():
+    bottle = Bottle()
+    bottle.exchange.place("AAA", "buy", 3)
+    bottle.exchange.move("DIV", "40")
+    bottle.compare()
+    assert booked(bottle) == [(CashKind.DIVIDEND, 40 * MICRO)]
+    bottle.exchange.cash -= 9
+    bottle.compare()
+    assert halted(bottle)
+
+
 def test_what_was_booked_is_known_after_a_restart():
     bottle = Bottle()
     bottle.exchange.move("DIV", "40")

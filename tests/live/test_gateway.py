@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -34,13 +35,16 @@ from tests.live.server import HttpServer, TradingSocket
 class Desk:
     """A gateway with everything around it, on the machine's clock."""
 
-    def __init__(self, http: HttpServer, socket: TradingSocket, exchange: Exchange) -> None:
-        self.exchange, self.http, self.socket = exchange, http, socket
+    http: HttpServer
+
+    def __init__(self, port: int, socket: TradingSocket, exchange: Exchange, wait: float = 1.0, **config: int) -> None:
+        self.exchange, self.socket = exchange, socket
         clock = SystemClock()
-        self.host = Memory(clock, stale_after=3_600 * SECOND)  # type: ignore[arg-type]
+        self.host = Memory(clock, stale_after=3_600 * SECOND, **config)  # type: ignore[arg-type]
         self.directory = Directory(self.host.state, SYMBOLS)
-        rest = Rest(Endpoint.at(f"http://127.0.0.1:{http.port}", KEYS), Deadlines(1.0, 1.0, 1.0))
-        line = Line(rest, self.directory, Dispatcher(self.directory, clock), clock, clock.now())
+        self.dispatcher = Dispatcher(self.directory, clock)
+        rest = Rest(Endpoint.at(f"http://127.0.0.1:{port}", KEYS), Deadlines(wait, wait, wait))
+        line = Line(rest, self.directory, self.dispatcher, clock, clock.now())
         self.gateway = Gateway(self.host, line)
         policy = self.gateway._reconciler.policy
         self.gateway._reconciler.policy = replace(policy, settle=SECOND // 5, looks=3)
@@ -61,9 +65,9 @@ class Desk:
             fields = {"symbol": symbol, "price": price, "qty": 10**9, "amount": price, "target": price, "stop": price}
             self.gateway.deliver(Incoming(EventKind.BAR, start, self._clock.now(), fields, source="test"))
 
-    def signal(self, symbol: int = 0) -> int:
+    def signal(self, symbol: int = 0, number: int = 0) -> int:
         self.tell(
-            EventKind.SIGNAL, symbol=symbol, strategy=0, intent=0x55 + symbol, code=1, price=100 * MICRO, stop=MICRO,
+            EventKind.SIGNAL, symbol=symbol, strategy=0, intent=0x55 + symbol + number * 8, code=1, price=100 * MICRO, stop=MICRO,
             target=2 * MICRO, ratio=600_000,
         )  # fmt: skip
         return self.host.symbol(symbol).entry
@@ -83,7 +87,8 @@ def tell(act: Callable[[Desk], Awaitable[None]]) -> Desk:
         http = HttpServer(exchange)
         try:
             async with TradingSocket(exchange) as socket:
-                desk = Desk(http, socket, exchange)
+                desk = Desk(http.port, socket, exchange)
+                desk.http = http
                 desk.open()
                 async with asyncio.TaskGroup() as group:
                     tasks = [group.create_task(desk.gateway.run()), group.create_task(desk.stream.run())]
@@ -207,3 +212,29 @@ def test_another_account_ends_the_process():
 
     with pytest.RaisesGroup(InputError, flatten_subgroups=True):
         tell(act)
+
+
+def test_a_stop_waits_for_what_is_on_its_way_and_sends_nothing_more():
+    async def act(desk: Desk) -> None:
+        await desk.until(desk.reconciled)
+        real, began, go_on = desk.exchange._post, threading.Event(), threading.Event()
+
+        def slow(body: dict[str, Any]) -> tuple[int, Any]:
+            answer = real(body)
+            began.set()
+            assert go_on.wait(10)
+            return answer
+
+        desk.exchange._post = slow  # type: ignore[method-assign]
+        first = desk.signal()
+        await desk.until(began.is_set)
+        finishing = asyncio.ensure_future(desk.gateway.finish())
+        desk.signal(symbol=1)
+        await asyncio.sleep(0.05)
+        assert not finishing.done()
+        go_on.set()
+        await finishing
+        assert desk.directory.broker_id(first), "its answer was heard"
+
+    desk = tell(act)
+    assert len(desk.exchange.posts) == 1

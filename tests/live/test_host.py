@@ -190,6 +190,20 @@ def test_a_failed_commit_ends_the_host(url: str, monkeypatch: pytest.MonkeyPatch
     again.close()
 
 
+def test_a_failed_look_ends_the_host_too(url: str):
+    """Its connection may be lost, and with it the lock: nothing may be written on another one."""
+    host, _ = trading(url)
+    with database(url) as connection:
+        connection.execute(text("ALTER TABLE operator_requests RENAME TO elsewhere"))
+    with pytest.raises(HostError, match="operator_requests"):
+        host.poll_operators()
+    with pytest.raises(HostError, match="has stopped"):
+        host.handle(signal(NOW, 0, 1))
+    snapshots = one(url, "SELECT count(*) FROM snapshots")
+    host.close()
+    assert one(url, "SELECT count(*) FROM snapshots") == snapshots, "no snapshot after an error"
+
+
 def test_an_engine_that_fails_ends_the_host_and_leaves_no_trace(url: str):
     host, _ = trading(url)
     seen = host.books.seen()
@@ -330,6 +344,15 @@ def test_another_run_under_the_same_name_is_refused(sqlite_url: str, key: str):
     other = {"config": "schema = 2\n", "symbols": ("AAA",), "seed": 9, "kind": "paper"}[key]
     with pytest.raises(InputError, match=f"another {key}"):
         open_host(sqlite_url, VirtualClock(OPENING), replace(SPEC, **{key: other}))
+
+
+def test_one_event_may_answer_several_rows(url: str):
+    host, _ = trading(url)
+    first, second = (*host.handle(signal(NOW, 0, 1)), *host.handle(signal(NOW, 1, 2)))
+    accepted, _ = executed(first, NOW)
+    host.handle(replace(accepted, also=(second.number,)))
+    assert host.pending() == ()
+    host.close()
 
 
 def test_a_flow_of_cash_is_booked_once_whatever_process_hears_of_it(url: str):

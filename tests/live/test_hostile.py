@@ -27,8 +27,8 @@ from live.flows import from_flow
 from live.host import Host
 from live.mailbox import Mailbox
 from live.news import from_activity, from_execution
+from tests.doses import NIGHTLY
 from tests.live.alpaca.test_wire import ORDER, UPDATE, mutants
-from tests.live.crash.lives import NIGHTLY
 from tests.live.story import OPENING, SYMBOLS, database, incoming, open_host, opening, signal
 
 DOSE = settings(

@@ -16,6 +16,7 @@ from live.alpaca.messages import Order
 from live.alpaca.outcomes import Accepted, Limited
 from live.alpaca.values import Instant, Quantity
 from live.answers import Action, Call
+from live.asking import perform
 from live.clock import VirtualClock
 from live.directory import Directory
 from live.dispatch import Dispatcher
@@ -182,3 +183,31 @@ def test_a_reconciliation_waits_for_the_reset_too() -> None:
     assert len([time for time in seen if time < opens]) == 1
     assert int(bottle.host.state["run"]["reconciling"][0]) == 0
     assert rest_over(bottle.exchange).clock() is not None
+
+
+def test_questions_about_one_order_that_wait_are_one_question() -> None:
+    opens = START + 600 * SECOND
+
+    def weather(method: str, path: str) -> str:
+        if method == "POST":
+            return "lost request"
+        return "" if bottle.clock.now() >= opens else f"429 x-ratelimit-reset: {opens // SECOND}"
+
+    bottle = Bottle(weather, breaker_failures=10_000, breaker_min=10_000)
+    entry = bottle.signal()
+    for _ in range(150):
+        bottle.pump()
+        bottle.wait(3)
+    questions = [row for row in bottle.host.outbox.values() if row.kind == CommandKind.QUERY]
+    assert len(questions) > 3, "the engine has asked again"
+    bottle.clock.move(opens)
+    asked = []
+    while (call := bottle.dispatcher.take()) is not None:
+        asked.append(call.job.kind)
+        if call.action is Action.RECONCILE:
+            bottle.dispatcher.finish(call)
+        else:
+            bottle.deliver(*bottle.dispatcher.settle(call, perform(bottle.rest, call)))
+    assert asked.count(CommandKind.QUERY) == 1
+    assert {row.number for row in questions} <= bottle.host.answered
+    assert OrderStatus(bottle.host.order(entry).status) == OrderStatus.UNKNOWN, "one answer is not enough to give it up"

@@ -17,11 +17,12 @@ import pytest
 
 from core.kernel import compiled
 from core.kernel.kinds import Refusal
+from tests.doses import dose
 from tests.twin import differential, replay
 from tests.twin.differential import EVENTS, EVERYTHING
 
-TWIN_EVENTS = int(os.environ.get("SEATRIAL_TWIN_EVENTS", 1_000_000))
-INTERPRETED_EVENTS = int(os.environ.get("SEATRIAL_INTERPRETED_EVENTS", 20_000))
+TWIN_EVENTS = dose(1_000_000, 20_000_000, "SEATRIAL_TWIN_EVENTS")
+INTERPRETED_EVENTS = dose(20_000, 100_000, "SEATRIAL_INTERPRETED_EVENTS")
 SEEDS_A_TASK = 10
 STREAMS = range(10)
 # 128 symbols have at most four live orders each, fewer than the spare places begin at

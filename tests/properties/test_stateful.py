@@ -13,12 +13,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from core.kernel.kinds import EventKind, Lane, OperatorAct, Phase, ReconcileStep, RejectReason
 from core.kernel.units import MICRO, MINUTE, NANO, SECOND
+from tests.doses import NIGHTLY, dose
 from tests.twin.compare import Pair
 from tests.twin.kernel import HOUR, START, Event
 from tests.twin.money import micros
 
-EXAMPLES = int(os.environ.get("SEATRIAL_STATEFUL_EXAMPLES", 300))
-STEPS = int(os.environ.get("SEATRIAL_STATEFUL_STEPS", 50))
+EXAMPLES = dose(300, 20_000, "SEATRIAL_STATEFUL_EXAMPLES")
+STEPS = int(os.environ.get("SEATRIAL_STATEFUL_STEPS", 100 if NIGHTLY else 50))
 CONFIGS = (
     {},
     {"cash": 20_000 * MICRO, "regime": 0, "multiplier": 1, "shorting": 0, "symbol_cap": NANO},
@@ -177,3 +178,16 @@ Engine.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestEngine = Engine.TestCase
+
+
+def test_a_session_that_opens_again_before_its_close_is_booked() -> None:
+    state = Engine()
+    state.open(config={})
+    state.signal(side=1, strategy=0, symbol=0, wide=False)
+    state.session(new_day=False, phase=Phase.CLOSED)
+    state.session(new_day=False, phase=Phase.REGULAR)
+    state.fill(cumulative=-1, part=1.0, pick=0)
+    state.bar(percent=-2, symbol=0)
+    state.timer(minutes=0, with_bars=False)
+    state.nothing_is_broken()
+    state.teardown()

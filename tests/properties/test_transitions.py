@@ -15,10 +15,11 @@ import pytest
 from core.kernel.invariants import broken
 from core.kernel.kinds import CommandKind, EventKind, NoteKind, OperatorAct, OrderStatus
 from core.kernel.units import MICRO
+from tests.doses import NIGHTLY
 from tests.twin.kernel import Kernel, ready, signal
 from tests.twin.orders import ALIVE, AT_WORK, LEADS_TO, ORDINARY, PENDING, REFUSES
 
-DEPTH = int(os.environ.get("SEATRIAL_DEPTH", 4))
+DEPTH = int(os.environ.get("SEATRIAL_DEPTH", 6 if NIGHTLY else 4))
 PRICE = 100 * MICRO
 HALF = 50 * MICRO
 S = OrderStatus

@@ -11,10 +11,11 @@ from multiprocessing import get_context
 
 import pytest
 
+from tests.doses import dose
 from tests.twin import venue_days
 from tests.twin.venue_days import EVERYTHING
 
-SEEDS = int(os.environ.get("SEATRIAL_VENUE_SEEDS", 1_000))
+SEEDS = dose(1_000, 20_000, "SEATRIAL_VENUE_SEEDS")
 SEEDS_A_TASK = 20
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from core.runs import Run
 from core.statistics.overfitting import overfitting
+from reports.facts import Facts
 from reports.scenario import report_html
 from reports.screen import screen_html
 from tests.reports.browser import DESK, PHONE, assert_fits, needs_browser
@@ -18,7 +19,7 @@ from tests.reports.test_screen import frame
 @needs_browser
 @pytest.mark.parametrize("width", [PHONE, DESK])
 def test_the_report_of_a_run_fits(month: Path, tmp_path: Path, width: int) -> None:
-    assert_fits(report_html(Run.open(month)), tmp_path, width)
+    assert_fits(report_html(Facts(Run.open(month))), tmp_path, width)
 
 
 @needs_browser

@@ -56,7 +56,7 @@ never = "entry_submitted"
 def seatrial(*words, cwd, **environment):
     """Run the command line in a process of its own."""
     variables = os.environ | {"PYTHONPATH": str(ROOT)} | environment
-    return subprocess.run([*START, *words], cwd=cwd, env=variables, capture_output=True, text=True, timeout=280)
+    return subprocess.run([*START, *words], cwd=cwd, env=variables, capture_output=True, text=True, timeout=900)
 
 
 def code_of(*words: str) -> int:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -140,3 +144,14 @@ def test_a_calibrated_profile_is_written_and_run(invoke, place, tmp_path):
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert run["profile"] == "alpaca_paper-v1"
     assert "alpaca_paper-v1" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_the_same_runs_give_the_same_bytes_in_any_process(place, tmp_path):
+    made = []
+    for seed, zone in (("1", "Asia/Tokyo"), ("77", "America/Los_Angeles")):
+        out = tmp_path / seed
+        words = [sys.executable, "-c", "from seatrial.cli import main; main()", "compare", "met", "base", "--out", out]
+        env = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "PYTHONPATH": str(Path(__file__).parents[2])}
+        subprocess.run(words, cwd=place, env=env, capture_output=True, check=True)
+        made.append([(out / name).read_bytes() for name in ("compare.html", "compare.json")])
+    assert made[0] == made[1]

@@ -15,8 +15,26 @@ from seatrial import rehearsal
 from seatrial.mishaps import Act, Death, Jump, mishaps_of
 from sim.alpaca.agreement import NAMES
 from sim.scenario import open_data
+from sim.sweeping.draws import schedule
+from sim.sweeping.sweep import Failing, write_scenario
+from tests.doses import NIGHTLY
 from tests.seatrial.shell import EXPECTING, seatrial
 
+PARITY = (
+    ("breakout-4w",),
+    ("momentum-4w",),
+    ("mean-reversion-4w", "--set", "venue.profile=alpaca_paper"),
+    ("three-strategies-4w",),
+    ("early-close-day-orders",),
+    ("daily-loss-then-normal",),
+    ("flash-crash",),
+    ("market-wide-halt",),
+    ("luld-chain",),
+    ("open-gap-through-stops",),
+    ("split-over-open-bracket",),
+    ("answer-lost",),
+)
+STORMS = (1, 2, 3, 6)  # seeds of a sweep, played on the wire
 DAY = ("--set", "data.start=2025-11-10", "--set", "data.end=2025-11-12", "--set", "data.warm_up_sessions=2")
 
 
@@ -50,6 +68,28 @@ def test_a_process_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_
     again = seatrial("rehearse", *words[:-4], "--out", "elsewhere/killed", "--database-url", database, cwd=tmp_path)
     assert again.returncode == 2
     assert "run killed: is in the database already" in again.stderr
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="the nightly dose: SEATRIAL_NIGHTLY=n")
+@pytest.mark.parametrize("words", PARITY, ids=lambda words: words[0])
+def test_a_scenario_is_traded_as_it_is_simulated(tmp_path, words):
+    code, found = rehearsed(tmp_path, *words, "--parity", "--no-report", "--out", "live")
+    assert code == 0, found
+    assert found["parity"]["identical"]
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="the nightly dose: SEATRIAL_NIGHTLY=n")
+@pytest.mark.parametrize("seed", STORMS)
+def test_four_weeks_of_drawn_faults_and_deaths_lose_and_double_nothing(tmp_path, seed):
+    calm = load_settings("three-strategies-4w")
+    data = open_data(calm)
+    drawn = schedule(seed, data.sessions[calm.data.warm_up_sessions :], data.symbols)
+    faults = [fault for fault in drawn if fault.kind != "account_reset"]  # which ends a journal, by rule
+    path = write_scenario(calm, Failing(seed, "", ""), faults, tmp_path)
+    words = (str(path), "--kill-every", "1d", "--no-report", "--out", "stormy")
+    _, found = rehearsed(tmp_path, *words)
+    assert found["deaths"]
+    assert {name: witness for name, witness in found["invariants"].items() if witness != "ok"} == {}
 
 
 def test_what_happens_to_us_is_done_for_real(tmp_path):

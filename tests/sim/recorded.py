@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from core.config import load_settings
@@ -41,6 +43,23 @@ def as_recorded(run: Run, out: Path, kind: str, config: Run | None = None) -> Ru
     pq.write_table(journal, out / "events.parquet")
     document["kind"] = kind
     document["counts"]["events"] = journal.num_rows
+    (out / "run.json").write_text(json.dumps(document))
+    return Run.open(out)
+
+
+def cut_short(run: Run, out: Path, end: datetime) -> Run:
+    """The run as it would be had its process ended at `end`: its tables hold nothing later."""
+    shutil.copytree(run.path, out)
+    document = json.loads((out / "run.json").read_text())
+    limit = pa.scalar(end, pa.timestamp("ns", "UTC"))
+    for path in out.glob("*.parquet"):
+        table = pq.read_table(path)
+        column = {"orders": "created_at", "events": "t_visible"}.get(path.stem, "time")
+        table = table.filter(pc.less_equal(table[column], limit))
+        pq.write_table(table, path)
+        document["counts"][path.stem] = table.num_rows
+    document["ended"] = end.isoformat()
+    document["equity"] = float(pq.read_table(out / "equity.parquet")["equity"][-1].as_py())
     (out / "run.json").write_text(json.dumps(document))
     return Run.open(out)
 

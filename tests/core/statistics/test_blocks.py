@@ -44,6 +44,16 @@ def test_one_day_has_no_interval_and_equal_values_a_point():
     assert mean_interval(np.zeros(0), np.zeros(0, np.int64)).n == 0
 
 
+def test_one_day_that_differs_makes_a_wide_interval_and_not_an_absurd_one():
+    """Draws without it have no error of their own; rounding must not make it a division by nothing."""
+    values = np.random.default_rng(1).normal(0.0, 1e-12, 200)
+    values[7] = 20.0
+    found = mean_interval(values, np.arange(200) // 10)
+    assert found.low < found.value < found.high
+    assert found.high - found.low < 20 * found.error
+    assert found.high > 2 * found.value, "one order of one day says little"
+
+
 @pytest.mark.parametrize("digits", [8, 0], ids=["continuous", "tied"])
 def test_the_distance_is_scipys(digits):
     rng = np.random.default_rng(5)

@@ -18,7 +18,7 @@ from live.alpaca import messages, wire
 from live.alpaca.messages import Account, Activity, Order, Position, Update
 from live.alpaca.values import Instant, Price, convert, exact, instant
 from live.alpaca.wire import Bar, Control, Malformed, Other, WireError
-from tests.live.crash.lives import NIGHTLY
+from tests.doses import NIGHTLY
 
 DOSES = max(100 * NIGHTLY, 1)  # of a commit
 

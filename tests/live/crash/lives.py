@@ -18,7 +18,6 @@ from tests.live.story import database
 
 ROOT = Path(__file__).parents[3]
 MINUTES = 40
-NIGHTLY = int(os.environ.get("SEATRIAL_NIGHTLY", "0"))  # how many times the doses of a commit
 
 
 def start(url: str, book: Path, kill: str = "", **extra: str) -> subprocess.Popen[str]:

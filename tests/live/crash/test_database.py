@@ -22,7 +22,8 @@ from sqlalchemy import event, text
 
 from live.clock import VirtualClock
 from live.host import Host, HostError
-from tests.live.crash.lives import NIGHTLY, ROOT, check, finished, start
+from tests.doses import NIGHTLY
+from tests.live.crash.lives import ROOT, check, finished, start
 from tests.live.postgres import Server, binaries
 from tests.live.story import OPENING, database, minutes, open_host, opening
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from live.store.points import POINTS
-from tests.live.crash.lives import NIGHTLY, ROOT, check, finished, killed, killed_after, moments
+from tests.doses import NIGHTLY
+from tests.live.crash.lives import ROOT, check, finished, killed, killed_after, moments
 
 RECOVERING = ("after_lock", "after_epoch", "after_snapshot_load", "after_replay")
 TRADING = (

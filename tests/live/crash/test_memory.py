@@ -17,7 +17,7 @@ from core.kernel.kinds import EventKind
 from core.kernel.units import MICRO, MINUTE, SECOND
 from live.clock import VirtualClock, timer
 from live.events import Incoming
-from tests.live.crash.lives import NIGHTLY
+from tests.doses import NIGHTLY
 from tests.live.story import OPENING, SYMBOLS, Broker, database, leave, open_host, opening, serve, signal
 
 EVENTS = NIGHTLY * 1_000_000 or 100_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 
 import numpy as np
@@ -11,12 +12,17 @@ import pytest
 from markupsafe import Markup
 from scipy import stats
 
+from core.comparison import FACTORS, Replayed
+from reports.compare import comparison_html
 from reports.comparison.costs import STAGES, costs_of, latencies, order_gaps
 from reports.comparison.delays import delay_figures
+from reports.comparison.findings import Sources, find
 from reports.comparison.matching import counts, match_runs
 from reports.comparison.orders import orders
 from reports.comparison.prices import Prices
 from reports.comparison.revisions import revision_figure, revisions_of
+from sim.worlds import world_of
+from tests.reports.comparison.conftest import CUT
 
 
 def approved(run):
@@ -146,11 +152,70 @@ def test_neither_run_trades(findings):
     assert np.isnan(found.curves.correlation)
 
 
-def test_a_run_cut_short_says_what_both_have(findings):
-    found = findings("short", "base")
-    assert any(words.startswith("Only 3 sessions are in both runs") for words in found.limits)
-    assert found.replayed.attribution is not None
+def test_sessions_of_one_run_alone_are_left_out(findings, compared_runs):
+    for pair, alone in ((("short", "base"), "simulation"), (("base", "short"), "run")):
+        found = findings(*pair)
+        assert any(words.startswith("Only 3 sessions are in both runs") for words in found.limits)
+        assert counts(found.matching)["matched"] == len(approved(compared_runs["short"]))
+        assert counts(found.matching)[f"{alone}_only"] == 0, "a trade of a later day says nothing"
+        assert found.replayed.attribution.unexplained == (0, 0)
+        assert found.costs[0].entries == found.costs[1].entries
+        assert [item.n[0] for item in found.distributions] == [item.n[1] for item in found.distributions]
+
+
+def test_a_run_that_ended_within_a_session_is_compared_up_to_then(findings, compared_runs):
+    found = findings("cut", "base")
+    assert any("The run ends within a session, 12 Nov 2025 13:00:00 EST" in words for words in found.limits)
+    theirs = approved(compared_runs["base"])
+    assert counts(found.matching)["matched"] == (theirs["time"] <= CUT).sum() > 5
+    assert counts(found.matching)["simulation_only"] == 0
+    assert found.curves.days.tolist() == findings("paper", "base").curves.days.tolist()[:3]
+    equity = compared_runs["paper"].table("equity").to_pandas()
+    close = equity[equity["time"] <= "2025-11-11 21:00"]["equity"].astype(float).iloc[-1]
+    assert found.replayed.attribution.recorded[1] == round((close - 100_000) * 1e6), "causes stop at the close before"
     assert found.replayed.attribution.unexplained == (0, 0)
+
+
+def test_runs_of_different_weeks_keep_what_is_their_own(findings, compared_runs):
+    found = findings("base", "after")
+    told = " ".join(found.limits)
+    assert "No session is in both runs: the run has Mon 10 Nov 2025 to Fri 14 Nov 2025" in told
+    assert "The configurations differ in data.end, data.start, venue.submit_latency" in told
+    matching = counts(found.matching)
+    assert matching["matched"] == 0
+    assert (matching["run_only"], matching["simulation_only"]) == tuple(
+        len(approved(compared_runs[name])) for name in ("base", "after")
+    )
+    assert {why for _, why in found.matching.run_only} == {"it has no such session"}
+    assert found.replayed.attribution is None
+    assert all(parity.ok for parity in found.replayed.parity)
+    assert np.isnan([found.verdict.mean, found.curves.correlation, found.curves.tracking_error]).all()
+    assert all(np.isfinite(cost.effective) for cost in found.costs)
+    delays = {figure.title: figure.table.rows for figure in delay_figures(found)}["Sent to acknowledged"]
+    assert delays[0][6] > delays[1][6] + 0.5, "what each run took is still compared"
+
+
+def test_runs_of_different_symbols_say_which_and_compare_the_rest(findings, compared_runs):
+    found = findings("base", "few")
+    told = next(words for words in found.limits if "different symbols" in words)
+    assert "DLTA, ECKO, FXTR, GOLV, HTEL, INDG and 1 more only in the run" in told
+    assert "only in the simulation" not in told
+    assert counts(found.matching)["matched"] == len(approved(compared_runs["few"])) > 5
+    assert {intent.place.symbol for intent, _ in found.matching.run_only}.isdisjoint({"ALFA", "BRVO", "CHRL"})
+    attribution = found.replayed.attribution
+    assert attribution.unexplained == (0, 0)
+    assert attribution.total[FACTORS.index("data")] == attribution.recorded[1] - attribution.recorded[0] != 0
+
+
+def test_runs_without_a_symbol_in_common_match_nothing(findings, compared_runs):
+    found = findings("few", "others")
+    told = next(words for words in found.limits if "different symbols" in words)
+    assert "ALFA, BRVO, CHRL only in the run; DLTA, ECKO, FXTR only in the simulation" in told
+    assert counts(found.matching)["matched"] == 0
+    assert found.verdict.n == 0
+    assert np.isnan(found.verdict.mean)
+    attribution = found.replayed.attribution
+    assert attribution.total.sum() == attribution.recorded[1] - attribution.recorded[0]
 
 
 def test_runs_that_begin_apart_are_not_attributed_and_the_rest_is_compared(findings):
@@ -243,3 +308,24 @@ def test_delays_are_those_of_the_tables(compared_runs, findings):
     for (seconds, days), wanted in zip(found.values(), expected, strict=True):
         assert np.sort(seconds) == pytest.approx(np.sort(wanted))
         assert len(days) == len(seconds) > 20
+
+
+def test_bars_of_another_length_are_no_revisions(compared_runs, monkeypatch):
+    """A bar of five minutes does not correct one of a minute."""
+    run = compared_runs["base"]
+    data = world_of(run).dataset
+    longer = copy.copy(data)
+    elsewhere = [run.run["data"][0] | {"manifest_sha256": "00"}]
+    other = dataclasses.replace(run, run=run.run | {"data": elsewhere})
+    nothing = Replayed((), None, "the two runs have bars of different length", ())
+    assert find(Sources(run, other, data, longer, 3.0), nothing).revisions is not None
+
+    def prices_of(dataset):
+        prices = Prices(dataset)
+        prices.bar_ns *= 5 if dataset is longer else 1
+        return prices
+
+    monkeypatch.setattr("reports.comparison.findings.Prices", prices_of)
+    found = find(Sources(run, other, data, longer, 3.0), nothing)
+    assert found.revisions is None
+    assert "Not measured: the bars of the two runs are of different length." in comparison_html(found)

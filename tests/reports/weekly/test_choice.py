@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from core.errors import InputError
-from reports.weekly.choice import choose, config_changes
+from reports.configuration import config_changes
+from reports.weekly.choice import choose
 from reports.weekly.weeks import labels_of, week_named, week_of
 
 Make = Callable[..., Path]

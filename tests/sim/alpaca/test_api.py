@@ -17,11 +17,12 @@ from schemathesis.specs.openapi.checks import (
 from core.config import load_settings
 from sim.alpaca.app import create_app
 from sim.alpaca.exchange import Exchange, Options
+from tests.doses import dose
 from tests.sim.alpaca.conftest import KEYS, QUIET
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 DOSE = settings(
-    max_examples=12,
+    max_examples=dose(12, 500),
     deadline=None,
     derandomize=True,
     database=None,

@@ -135,6 +135,7 @@ CALLS: dict[str, Callable[[Desk], Any]] = {
     "GET /v2/stocks/{symbol}/{kind}": lambda d: d.data.get("/stocks/ALFA/trades", {"limit": 1})["trades"],
     "GET /v2/stocks/{symbol}/{kind}/latest": lambda d: d.data.get("/stocks/ALFA/quotes/latest")["quote"],
     "GET /v2/stocks/{symbol}/snapshot": lambda d: d.data.get("/stocks/ALFA/snapshot")["latestTrade"],
+    "GET /v1/corporate-actions": lambda d: d.data.get("/corporate-actions", api_version="v1"),
     "GET /v2/stocks/meta/exchanges": lambda d: d.data.get("/stocks/meta/exchanges"),
     "GET /v2/stocks/meta/conditions/{tick_type}": lambda d: d.data.get("/stocks/meta/conditions/trade", {"tape": "A"}),
 }
