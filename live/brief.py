@@ -81,6 +81,7 @@ class Briefs:
         self._ready: dict[int, _Prepared] = {}
         self._since = needs.since
         self._begun = False
+        self._blind = 0  # the day of a session that began unprepared
 
     def prepare(self, session: np.void) -> list[str]:
         """Ask for all that a session's brief needs; returns what could not be had, as sentences.
@@ -101,14 +102,15 @@ class Briefs:
 
     def __call__(self, session: np.void) -> Day:
         """The brief of a session: as prepared, or one that opens nothing."""
+        day = int(session["date"])
         first, self._begun = not self._begun, True
-        prepared = self._ready.pop(int(session["date"]), None)
-        since, self._since = self._since, int(session["date"])
+        prepared = self._ready.get(day)
         ratios = np.ones(len(self._symbols))
         if prepared is None:
+            self._blind = day
             return Day([_asset_event(place, session, 0, 0) for place in range(len(self._symbols))], ratios)
-        known = prepared.before[-1] if prepared.before else None
-        base = since if known is None else int(known.session[-1])
+        since, self._since = self._since, day
+        base = int(prepared.before[-1].session[-1]) if prepared.before else since
         events = []
         for split in prepared.splits:
             place = self._symbols.index(split.symbol)
@@ -116,10 +118,23 @@ class Briefs:
                 ratios[place] *= split.numerator / split.denominator
             if split.ex_date > since:
                 events.append(_split_event(place, session, split))
-        for place, (asset, volume) in enumerate(zip(prepared.assets, prepared.volume, strict=True)):
-            shares = 0 if np.isnan(volume) else int(volume)
-            events.append(_asset_event(place, session, _flags(asset), shares * MICRO))
+        events += self.assets(session)
         return Day(events, ratios, prepared.before if first else (), prepared.today if first else ())
+
+    def assets(self, session: np.void) -> list[Incoming]:
+        """What may be done in a session that is prepared by now: for a run taken up within it, or when its preparation
+        came late. A symbol that was split meanwhile stays shut: nobody has told its positions."""
+        day = int(session["date"])
+        prepared = self._ready[day]
+        shut = (
+            {split.symbol for split in prepared.splits if split.ex_date > self._since} if day == self._blind else set()
+        )
+        events = []
+        for place, (asset, volume) in enumerate(zip(prepared.assets, prepared.volume, strict=True)):
+            flags = 0 if self._symbols[place] in shut else _flags(asset)
+            shares = 0 if np.isnan(volume) else int(volume)
+            events.append(_asset_event(place, session, flags, shares * MICRO))
+        return events
 
     def _asset(self, symbol: str, problems: list[str]) -> Asset | None:
         """What may be done with a symbol; None for one that has left the broker's list since the process began."""

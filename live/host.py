@@ -17,7 +17,8 @@ network, and no transaction is open while anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol, Self
 
@@ -39,6 +40,7 @@ from live.flows import IDENTITY
 from live.projections import Projections
 from live.recovery import Recovered
 from live.store import journal, operators, rows, runs
+from live.store.database import Transaction
 from live.store.models import Journal, Outbox
 from live.store.points import point
 from live.store.rows import Row, kind_name
@@ -130,8 +132,7 @@ class Host:
 
     def poll_operators(self) -> tuple[Outgoing, ...]:
         """Carry out what people have asked for in the store since the last look."""
-        self._check_alive()
-        with self._writer.transaction() as connection:
+        with self._transaction() as connection:
             waiting = operators.waiting(connection, self.run)
         commands: tuple[Outgoing, ...] = ()
         for request in waiting:
@@ -140,8 +141,7 @@ class Host:
 
     def pending(self) -> tuple[Outgoing, ...]:
         """Commands without an outcome, oldest first. After a restart these are cancels: safe to send again."""
-        self._check_alive()
-        with self._writer.transaction() as connection:
+        with self._transaction() as connection:
             return tuple(runs.outgoing(row) for row in runs.unanswered(connection, self.run))
 
     def confirm_writer(self) -> None:
@@ -154,28 +154,28 @@ class Host:
 
     def broker_orders(self) -> list[tuple[int, str]]:
         """(number, broker order id) of all orders that the broker has named."""
-        with self._writer.transaction() as connection:
+        with self._transaction() as connection:
             return runs.broker_orders(connection, self.run)
 
     def executions(self) -> list[tuple[str, int]]:
         """(broker order id, cumulative quantity after it) of all executions that were booked."""
-        with self._writer.transaction() as connection:
+        with self._transaction() as connection:
             return runs.executions(connection, self.run)
 
     def flows(self) -> list[str]:
         """Identities of the flows of cash that were booked."""
-        with self._writer.transaction() as connection:
+        with self._transaction() as connection:
             return runs.identities(connection, self.run, IDENTITY)
 
     def bars_since(self, since: int) -> NDArray[np.void]:
         """The bars that became visible since a time, ns UTC, EVENT in their order."""
-        with self._writer.transaction() as connection:
+        with self._transaction() as connection:
             found = journal.bars_since(connection, self.run, since)
         return np.frombuffer(b"".join(found), EVENT)
 
     def snapshot(self) -> None:
         """Save the state, so that a restart has less to replay."""
-        with self._writer.transaction() as connection:
+        with self._transaction() as connection:
             runs.save_snapshot(connection, self.run, Saved(self.books.seen(), self._chain, self.state))
         self._snapshot_at = self.books.seen()
         point("after_snapshot")
@@ -196,8 +196,21 @@ class Host:
         if self._stopped is not None:
             raise HostError(f"the host has stopped: {self._stopped}") from self._stopped
 
+    @contextmanager
+    def _transaction(self) -> Iterator[Transaction]:
+        """A transaction beside those of events. An error ends the host, too: a connection that was lost has lost the
+        lock with it, and must not come back by itself."""
+        self._check_alive()
+        try:
+            with self._writer.transaction() as connection:
+                yield connection
+        except BaseException as error:
+            raise self._stop(error) from error
+
     def _stop(self, error: BaseException) -> HostError:
         """Take nothing more. Of a database's error the first line says what it was."""
+        if isinstance(error, HostError):
+            return error
         self._stopped = error
         self._writer.abandon()
         said = str(error).strip() or "no message"
@@ -322,7 +335,7 @@ class Host:
         """Close an outbox row that the restart has made pointless."""
         batch = Batch(self.run)
         batch.answered.append({"number": row.number, "time": now, "outcome": "restart"})
-        with self._writer.transaction():
+        with self._transaction():
             self._writer.save(batch)
 
     def _halt(self) -> tuple[Outgoing, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 import urllib.request
 from collections.abc import Mapping
@@ -183,6 +184,9 @@ def _virtual_clock(url: str) -> dict[str, Any] | None:
 
 def _draft(wish: Wish) -> Settings:
     """The configuration as it is written."""
+    if wish.run is not None and not re.fullmatch(r"\w[\w.-]{0,63}", wish.run):
+        problem = "is no name for files and folders, too"
+        raise InputError(f"--run {wish.run}", problem, "Write up to 64 letters, digits, dots, hyphens or underscores.")
     settings = load_settings(wish.config, wish.changes)
     for key, entries in (("faults", settings.faults), ("halts", settings.halts)):
         if entries:

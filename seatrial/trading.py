@@ -84,11 +84,13 @@ def trade(prepared: Prepared, notes: Notes, greet: Callable[[Trader], None]) -> 
         )
         trader = Trader(writer, plan, place)
         stack.callback(trader.close)
+        if prepared.events:
+            trader.gateway.deliver(*prepared.briefs.assets(plan.sessions[0]))
         greet(trader)
         try:
             asyncio.run(
                 _until_stopped(
-                    trader, [_prepare_ahead(prepared, tell), _refill(trader, prepared, rejoined, tell)], tell
+                    trader, [_prepare_ahead(trader, prepared, tell), _refill(trader, prepared, rejoined, tell)], tell
                 )
             )
         except BaseExceptionGroup as group:
@@ -173,24 +175,29 @@ async def _until_stopped(trader: Trader, beside: Sequence[Coroutine[Any, Any, No
             task.cancel()
 
 
-async def _prepare_ahead(prepared: Prepared, tell: Tell) -> None:
-    """Ask for what is to be known of each coming session, an hour before it begins."""
+async def _prepare_ahead(trader: Trader, prepared: Prepared, tell: Tell) -> None:
+    """Ask for what is to be known of each coming session, from an hour before it begins until it is known or over."""
     clock, pace = prepared.time.clock, prepared.time.pace
     for session in prepared.plan.sessions[1:]:
-        begins = int(session["pre"])
-        while clock.now() < begins - AHEAD:
+        while clock.now() < int(session["pre"]) - AHEAD:
             await pace.sleep(MINUTE)
-        done = False
-        while not done and clock.now() < begins:
-            try:
-                problems = await asyncio.to_thread(prepared.briefs.prepare, session)
-                done = True
-            except (InputError, OSError) as error:  # a disk that is full ends no trading
-                problems = [str(error)]
+        while clock.now() < int(session["post"]):
+            problems, known = await asyncio.to_thread(_asked, prepared, session)
             for problem in problems:
                 tell("not had", f"for {as_date(session['date'])}: {problem}")
-            if not done:
-                await pace.sleep(AGAIN)
+            if known:
+                break
+            await pace.sleep(AGAIN)
+        if known and clock.now() >= int(session["pre"]):  # which has begun without it
+            trader.gateway.deliver(*prepared.briefs.assets(session))
+
+
+def _asked(prepared: Prepared, session: np.void) -> tuple[list[str], bool]:
+    """Prepare a session: what could not be had, and whether it may be traded."""
+    try:
+        return prepared.briefs.prepare(session), True
+    except (InputError, OSError) as error:  # a disk that is full ends no trading
+        return [str(error)], False
 
 
 async def _refill(trader: Trader, prepared: Prepared, rejoined: asyncio.Event, tell: Tell) -> None:

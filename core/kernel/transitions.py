@@ -20,11 +20,11 @@ from __future__ import annotations
 import numpy as np
 
 from core.kernel.compiled import kernel
-from core.kernel.kinds import Breaker, Condition, EventKind, ExitStage, Invariant, OperatorAct, Phase
+from core.kernel.kinds import Breaker, Condition, EventKind, ExitStage, Invariant, OperatorAct
 from core.kernel.margin import buying_power
 from core.kernel.types import Event, State
 
-Standing = tuple[int, int, int, int, int, int]
+Standing = tuple[int, int, int, int, int, int, int]
 _ENDS = {
     EventKind.SESSION: (Condition.DAILY_LOSS, Condition.WEEKLY_LOSS, Condition.DRAWDOWN, Condition.REENTRY),
     EventKind.TIMER: (Condition.FEED_STALE, Condition.SOFT_LIMIT, Condition.REENTRY),
@@ -61,8 +61,9 @@ CONFIRMED = (Condition.FEED_STALE, Condition.DRAWDOWN, Condition.DAILY_LOSS, Con
 def standing(st: State, ev: Event) -> Standing:
     """What is held against the state after the event.
 
-    Conditions, the peak, its reference, the day's base, the session; and what the event is about: the stage of its
-    symbol's exit plan, or where a lane is half open the orders acknowledged, this one included.
+    Conditions, the peak, its reference, the day's base, the session and whether its close is still to be booked; and
+    what the event is about: the stage of its symbol's exit plan, or where a lane is half open the orders acknowledged,
+    this one included.
     """
     a, run = st.account, st.run
     about = 0
@@ -71,13 +72,13 @@ def standing(st: State, ev: Event) -> Standing:
         about = lane.half_open + 1 if lane.state == Breaker.HALF_OPEN else 0
     elif ev.symbol >= 0:
         about = st.symbols[ev.symbol].stage
-    return run.conditions, a.high_water_mark, a.reference, a.day_start_unit, run.session, about
+    return run.conditions, a.high_water_mark, a.reference, a.day_start_unit, run.session, run.closing, about
 
 
 @kernel
 def broken_by(st: State, ev: Event, before: Standing) -> int:
     """The Invariant that the way from `before` to here breaks, or 0."""
-    conditions, peak, reference, base, session, about = before
+    conditions, peak, reference, base, session, closing, about = before
     a, run = st.account, st.run
     ended = conditions & ~run.conditions
     if ended & ~MAY_END[ev.kind] != 0:
@@ -87,7 +88,7 @@ def broken_by(st: State, ev: Event, before: Standing) -> int:
         return Invariant.MODE_RULES.value
     if a.high_water_mark < peak or (a.reference < reference and not rearmed):
         return Invariant.LOSS_BASE.value
-    booked = run.session != session or (ev.kind == EventKind.TIMER and run.phase != Phase.REGULAR)
+    booked = run.session != session or (ev.kind == EventKind.TIMER and closing != 0)
     if a.day_start_unit != base and not booked:
         return Invariant.LOSS_BASE.value
     if ev.kind == EventKind.TIMER:

@@ -16,9 +16,9 @@ from core.errors import InputError
 from core.kernel.kinds import AssetFlag, EventKind, LaneFailure, RejectReason
 from core.kernel.units import MICRO, NANO
 from live.alpaca.market_data import Candles, Split
+from live.alpaca.messages import Asset
 from live.alpaca.outcomes import Accepted, Outcome, Refused, Unsent
 from live.alpaca.values import Price
-from live.alpaca.wire import Asset
 from live.brief import Briefs, Needs, Sources, sessions_before
 from live.cache import BarCache
 from live.clock import VirtualClock
@@ -200,3 +200,23 @@ def test_a_session_that_nobody_could_prepare_opens_nothing(tmp_path: Path):
     with pytest.raises(InputError, match="symbol AAA: the broker cannot be reached"):
         found.prepare(TOMORROW)
     assert flags(found(TOMORROW)) == [(0, 0)] * 2
+
+
+def test_what_is_prepared_late_opens_all_but_what_was_split(tmp_path: Path):
+    broker = Broker(known_splits=[split("BBB", 5, 2, 1)])
+    found = briefs(broker, tmp_path)
+    found.prepare(TODAY)
+    found(TODAY)
+    assert flags(found(TOMORROW)) == [(0, 0)] * 2
+    found.prepare(TOMORROW)
+    events = found.assets(TOMORROW)
+    assert [event.fields["code"] for event in events] == [ALL, 0]
+    assert {event.kind for event in events} == {EventKind.ASSET}
+
+
+def test_a_run_that_is_taken_up_hears_of_the_assets_again(tmp_path: Path):
+    broker = Broker({"AAA": {"tradable": False}})
+    found = briefs(broker, tmp_path)
+    found.prepare(TODAY)
+    day = found(TODAY)
+    assert [event.fields for event in found.assets(TODAY)] == [event.fields for event in day.events]

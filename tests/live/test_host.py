@@ -190,6 +190,20 @@ def test_a_failed_commit_ends_the_host(url: str, monkeypatch: pytest.MonkeyPatch
     again.close()
 
 
+def test_a_failed_look_ends_the_host_too(url: str):
+    """Its connection may be lost, and with it the lock: nothing may be written on another one."""
+    host, _ = trading(url)
+    with database(url) as connection:
+        connection.execute(text("ALTER TABLE operator_requests RENAME TO elsewhere"))
+    with pytest.raises(HostError, match="operator_requests"):
+        host.poll_operators()
+    with pytest.raises(HostError, match="has stopped"):
+        host.handle(signal(NOW, 0, 1))
+    snapshots = one(url, "SELECT count(*) FROM snapshots")
+    host.close()
+    assert one(url, "SELECT count(*) FROM snapshots") == snapshots, "no snapshot after an error"
+
+
 def test_an_engine_that_fails_ends_the_host_and_leaves_no_trace(url: str):
     host, _ = trading(url)
     seen = host.books.seen()

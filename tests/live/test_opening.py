@@ -14,9 +14,9 @@ from core.errors import InputError
 from core.kernel.units import SECOND
 from core.settings.account import Account as AccountSettings
 from live.alpaca.endpoint import Endpoint
+from live.alpaca.messages import Account
 from live.alpaca.rest import Rest
 from live.alpaca.values import Money
-from live.alpaca.wire import Account
 from live.clock import SystemClock
 from live.opening import account_of, check_clock, check_flat, check_terms
 from tests.live.bottle import KEYS

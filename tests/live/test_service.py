@@ -246,3 +246,15 @@ def test_sessions_of_before_come_first_in_the_shares_of_today(sqlite_url: str):
     assert as_date(seen.session[-1]) == date(2026, 3, 3)
     assert seen.close[:, 0].tolist() == [40.0, 40.0, 41.0], "as many rows as it needs, and a half of what they cost"
     assert seen.close[0, 1] == 80.0
+
+
+def test_who_starts_again_on_another_day_is_told_of_that_day_alone(sqlite_url: str):
+    with life(sqlite_url, OPEN) as first:
+        first.at(OPEN + MINUTE + 2 * SECOND, bar(OPEN))
+    now = int(TUESDAY["open"]) + MINUTE
+    with life(sqlite_url, now, sessions=DAYS[1:]) as second:
+        second.at(now)
+        told = second.told(EventKind.SESSION, EventKind.ASSET)
+        day = (int(TUESDAY["open"]) - OPEN) // MINUTE
+        assert told[4:] == [("SESSION", day), *[("ASSET", day - 330)] * 3]
+        assert second.trader.host.books.run("session") == TUESDAY["date"]

@@ -178,3 +178,16 @@ Engine.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestEngine = Engine.TestCase
+
+
+def test_a_session_that_opens_again_before_its_close_is_booked() -> None:
+    state = Engine()
+    state.open(config={})
+    state.signal(side=1, strategy=0, symbol=0, wide=False)
+    state.session(new_day=False, phase=Phase.CLOSED)
+    state.session(new_day=False, phase=Phase.REGULAR)
+    state.fill(cumulative=-1, part=1.0, pick=0)
+    state.bar(percent=-2, symbol=0)
+    state.timer(minutes=0, with_bars=False)
+    state.nothing_is_broken()
+    state.teardown()

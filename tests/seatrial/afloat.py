@@ -71,6 +71,11 @@ class Market:
         self.url: str = json.loads("".join(lines))["rest"]
         keys.unlink()
 
+    def fault(self, kind: str, **terms: Any) -> None:
+        """Set a fault, as in a scenario's [[faults]]."""
+        body = json.dumps({"kind": kind, **terms}).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/sim/faults", body), timeout=60).read()
+
     def advance(self, until: str) -> None:
         """Move the clock on to a time of the day, UTC; it goes on from there."""
         body = json.dumps({"until": f"{DAY}T{until}Z"}).encode()
@@ -90,11 +95,11 @@ class Market:
         self.process.stdout.close()
 
 
-def berth(folder: Path) -> None:
-    """A working folder with a configuration, its strategy and a database."""
+def berth(folder: Path, database: str = "sqlite:///seatrial.db") -> None:
+    """A working folder with a configuration and its strategy, and a database."""
     (folder / "often.py").write_text(STRATEGY)
     (folder / "paper.toml").write_text(CONFIG)
-    done = command(folder, "db", "upgrade")
+    done = command(folder, "db", "upgrade", "--database-url", database)
     assert done.returncode == 0, done.stderr
 
 
@@ -112,9 +117,9 @@ def command(folder: Path, *words: str, **more: str) -> subprocess.CompletedProce
 class Trader:
     """`seatrial paper` while it runs; what it prints goes to files."""
 
-    def __init__(self, folder: Path, url: str, name: str) -> None:
+    def __init__(self, folder: Path, url: str, name: str, *more: str) -> None:
         self.printed, self.told = folder / f"{name}.out", folder / f"{name}.err"
-        words = [*START, "paper", "paper.toml", "--endpoint", url, "--json", "--out", f"runs/{name}"]
+        words = [*START, "paper", "paper.toml", "--endpoint", url, "--json", "--out", f"runs/{name}", *more]
         with self.printed.open("w") as out, self.told.open("w") as err:
             self.process = subprocess.Popen(words, cwd=folder, env=environment(), stdout=out, stderr=err)
 

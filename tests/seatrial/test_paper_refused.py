@@ -81,6 +81,7 @@ def _content(folder: Path) -> dict[str, bytes]:
         (["--set", "halts=[{symbol='ALFA',at=2025-11-12T15:00:00Z,for='5m'}]"], "often: halts: has entries, and on"),
         (["--database-url", "sqlite:///none.db"], "none.db: does not exist. Make it with `seatrial db upgrade`"),
         (["--out", "."], "--out .: is there already"),
+        (["--run", "../spring"], "--run ../spring: is no name for files and folders, too"),
         (["--keys", "none.env"], "none.env: cannot be read"),
     ],
 )

@@ -114,9 +114,9 @@ def test_what_is_left_undone_is_named():
         "unprotected_position",
         "exit_under_way",
         "open_trade",
-        "stray_order",
         "breaker_open_cancel",
         "condition_stream_down",
+        "stray_order",
     ]
 
 
