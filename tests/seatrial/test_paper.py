@@ -96,6 +96,7 @@ def test_it_trades_and_says_so(story: Story):
     assert story.run.run["counts"]["fills"] >= 12
     assert set(story.run.table("orders")["symbol"].to_pylist()) <= set(SYMBOLS)
     assert all(witness == "ok" for witness in story.run.run["invariants"].values())
+    assert "unknown_order" not in story.run.run["unfinished"]
     said = Counter(line["event"] for line in story.log())
     assert said["decision"] == story.run.run["counts"]["decisions"]
     assert said["execution"] >= story.run.run["counts"]["fills"]
