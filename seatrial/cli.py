@@ -114,6 +114,4 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         console.show_error(
             InputError("seatrial", "interrupted", "Start it again; no folder is left half-written."), as_json
         )
-    if arguments is None:
-        gc.freeze()  # all goes with the process; looking through it for garbage first would take a quarter of a second
     sys.exit(code)

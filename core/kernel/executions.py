@@ -27,7 +27,7 @@ from core.kernel.outputs import note, order_note
 from core.kernel.positions import execute
 from core.kernel.trades import fit_legs, release_entry, settle_trade
 from core.kernel.types import Event, Order, State, Symbol
-from core.kernel.units import NANO, notional
+from core.kernel.units import NANO, muldiv, notional
 
 
 @kernel
@@ -46,11 +46,20 @@ def on_fill(st: State, ev: Event) -> None:
     count_execution(st, o, ev)
     if first:
         hold_legs(st, o)
-    _book(st, sym, ev.execution, o.side * ev.qty, ev.price, ev.amount)
+    qty, price = _in_new_shares(sym, ev)
+    _book(st, sym, ev.execution, o.side * qty, price, ev.amount)
     _count_paid(st, o, ev.qty, ev.price)
-    margin.on_execution(st, sym, before, o.side * ev.qty, first)
-    margin.await_settlement(st, o.side * ev.qty, ev.price)
+    margin.on_execution(st, sym, before, o.side * qty, first)
+    margin.await_settlement(st, o.side * qty, price)
     _follow(st, sym, o, before)
+
+
+@kernel
+def _in_new_shares(sym: Symbol, ev: Event) -> tuple[int, int]:
+    """Quantity and price of an execution; what is from before a split and told after it, in shares after it."""
+    if ev.t_market >= sym.split_at:
+        return ev.qty, ev.price
+    return muldiv(ev.qty, sym.split_ratio, NANO), muldiv(ev.price, NANO, sym.split_ratio)
 
 
 @kernel

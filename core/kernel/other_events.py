@@ -144,6 +144,8 @@ def on_split(st: State, ev: Event) -> None:
     sym.qty = quantity if sym.qty > 0 else -quantity
     sym.adjusted += sym.qty - before
     rebase(sym)
+    sym.split_at = ev.t_market
+    sym.split_ratio = ev.ratio
     sym.mark = muldiv(sym.mark, NANO, ev.ratio)
     sym.target_price = on_grid(sym.side, muldiv(sym.target_price, NANO, ev.ratio))
     sym.stop_price = on_grid(sym.side, muldiv(sym.stop_price, NANO, ev.ratio))

@@ -68,7 +68,7 @@ EXECUTION = _record("execution qty price")
 SYMBOL = _record(
     # market
     "number mark suspect suspect_bar last_bar half_spread crossed halted allowed adv "
-    "stale_hits stale_since fresh_since "
+    "stale_hits stale_since fresh_since split_at split_ratio "
     # position
     "qty cost value realized fees maintenance executed adjusted "
     # where the position stood before the executions that are remembered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -142,6 +143,19 @@ class Settings(Section):
         for symbol in symbols:
             if symbol not in self.data.symbols:
                 raise refusal(f"{symbol} is not among data.symbols", "Add it there, or remove it here.", key)
+
+    def changed(self, values: Mapping[str, Any]) -> Settings:
+        """These settings with other values of sections, such as {"risk.daily_loss": Decimal("0.02")}.
+
+        They are checked as those of a file: raises pydantic's ValidationError when they cannot be or go together.
+        """
+        sections: dict[str, dict[str, Any]] = {}
+        for key, value in values.items():
+            name, field = key.split(".")
+            sections.setdefault(name, getattr(self, name).model_dump(by_alias=True))[field] = value
+        document = {field.alias or name: getattr(self, name) for name, field in type(self).model_fields.items()}
+        made = {name: type(getattr(self, name)).model_validate(section) for name, section in sections.items()}
+        return type(self).model_validate(document | made).located(*self._places)
 
     def located(self, *places: Path) -> Settings:
         """These settings, which look for their bars in `places`, in this order."""

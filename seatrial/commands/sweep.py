@@ -101,6 +101,8 @@ def _document(name: str, first: int, findings: Findings, seconds: float, folder:
 
 
 def _lines(name: str, first: int, findings: Findings, seconds: float, folder: Path) -> Iterator[str]:
+    from sim.sweeping.coverage import BEYOND
+
     failed = sum(findings.failures.values())
     title = f"{name}: seeds {first:,} to {first + findings.seeds - 1:,}"
     yield console.facing(title, f"{failed:,} failed" if failed else "clean")
@@ -119,6 +121,8 @@ def _lines(name: str, first: int, findings: Findings, seconds: float, folder: Pa
     yield f"{'reached':{NAME}}{'in seeds':>18}{'times':>20}"
     for mark, seeds, times in findings.coverage.table():
         yield f"{mark:{NAME}}{seeds:>18,}{times:>20,}" if seeds else f"{mark:{NAME}}{'never':>18}"
+        if not seeds and mark in BEYOND:
+            yield f"    {BEYOND[mark]}"
     yield console.RULE
     for found in findings.failing:
         yield f"FAILED     seed {found.seed}: {found.failure}, {found.witness}"

@@ -20,6 +20,16 @@ from core.settings.faults import Fault
 TABLES = ("events", "fills", "decisions", "checks", "notes", "orders", "equity")
 FAULT, REFUSAL, MODE, BREAKER, EVENT = "fault", "refusal", "mode", "breaker", "event"
 Marks = Mapping[str, int]
+BEYOND = {  # what no schedule and no limit of a sweep leads to, and why
+    f"{REFUSAL} symbol_halted": "a halted symbol has no bar, and without one nobody signals",
+    f"{REFUSAL} adv_unknown": "only where the data has no daily volume",
+    f"{REFUSAL} margin_freeze": "two deficits unmet for five sessions: scenario imd-day5-freeze",
+    f"{REFUSAL} duplicate_intent": "a strategy signals once a symbol and minute",
+    f"{REFUSAL} signal_stale": "a simulated signal comes with its bar",
+    f"{REFUSAL} calibration": "only where calibration_scale is 0, which refuses everything",
+    f"{REFUSAL} stop_required": "a strategy's answer without a stop is refused before",
+    f"{REFUSAL} table_full": "takes more symbols than the market of a scenario has",
+}
 
 
 class Tally:

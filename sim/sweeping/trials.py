@@ -19,6 +19,7 @@ from core.settings.scenario import Settings
 from sim.scenario import Replay
 from sim.sweeping.coverage import Tally
 from sim.sweeping.draws import schedule
+from sim.sweeping.limits import limited
 from sim.sweeping.memory import Memory, Remembered
 from sim.unfinished import unfinished
 
@@ -41,8 +42,8 @@ class Verdict:
 
 
 def settings_of(base: Settings, seed: int, faults: Sequence[Fault]) -> Settings:
-    """A scenario under other faults, its seed theirs; what it expected of its own is no longer asked."""
-    return base.model_copy(update={"seed": seed, "faults": tuple(faults), "expect": ()})
+    """A scenario under other faults, its seed and limits theirs; what it expected of its own is no longer asked."""
+    return limited(base, seed).model_copy(update={"seed": seed, "faults": tuple(faults), "expect": ()})
 
 
 def try_seed(memory: Memory, seed: int) -> Verdict:

@@ -209,7 +209,7 @@ def test_every_bundled_scenario_loads_by_its_name() -> None:
     places = [(s.group != "strategies", s.group, s.name) for s in found]
     assert places == sorted(places)
     plain = [s.name for s in found if s.group == "strategies"]
-    assert plain == ["breakout-4w", "mean-reversion-4w", "momentum-4w", "three-strategies-4w"]
+    assert plain == ["breakout-4w", "long-short-4w", "mean-reversion-4w", "momentum-4w", "three-strategies-4w"]
     assert {s.group for s in found} == {"strategies", "broker", "data", "market", "operations", "risk"}
     assert len({s.name for s in found}) == len(found), "a name alone must say which"
     for scenario in found:

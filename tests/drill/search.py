@@ -1,7 +1,7 @@
 """The search in the copy: `python -m tests.drill.search SCENARIO SEEDS TRIALS NUMBER…`, with the copy as its folder.
 
 For each number the seeds of a sweep are tried in their order until one fails, as `seatrial sweep` tries them. A
-finding counts only if the same seed is clean without the defect. Each is printed as a line of JSON when it is made.
+seed that fails without any defect ends the search: then there is a defect that nobody planted. Each is printed as a line of JSON when it is made.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def find(settings: Settings, number: int, seeds: int, trials: int) -> Found:
     memory = memory_of(settings, settings.name)
     for seed in range(seeds):
         verdict = _with(number, memory, seed)
-        if verdict.failure and not _with(HEALTHY, memory, seed).failure:
+        if verdict.failure:
+            healthy = _with(HEALTHY, memory, seed)
+            assert not healthy.failure, f"seed {seed} fails without any defect: {healthy.failure}, {healthy.witness}"
             enough = _smallest(number, memory, verdict, trials) if trials else None
             return Found(number, seed, verdict.failure, verdict.witness, enough)
     return Found(number, -1)

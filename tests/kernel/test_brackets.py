@@ -293,3 +293,23 @@ def test_a_split_over_a_working_entry_withdraws_the_group(desk: Desk) -> None:
     entry = desk.enter()
     step = desk.send(EventKind.SPLIT, symbol=0, ratio=2 * NANO)
     assert (step.command.kind, step.command.order) == (CommandKind.CANCEL, entry)
+
+
+@pytest.mark.parametrize("ratio", [2 * NANO, NANO // 4])
+def test_an_exit_from_before_a_split_that_is_told_after_it_closes_all(desk: Desk, ratio: int) -> None:
+    """The stream was down when the target filled, and the split comes before the news."""
+    held = desk.hold()
+    sold = desk.now
+    desk.send(EventKind.SPLIT, 60, symbol=0, ratio=ratio)
+    cash = desk.account.cash
+    desk.fill(held.target, 100, 101.5, after=1, t_market=sold)
+    assert desk.shares == 0
+    assert desk.account.cash - cash == 10_150 * MICRO
+    assert desk.order(held.target).filled == 100 * MICRO
+
+
+def test_an_execution_after_a_split_counts_as_it_is(desk: Desk) -> None:
+    held = desk.hold()
+    desk.send(EventKind.SPLIT, 60, symbol=0, ratio=2 * NANO)
+    desk.fill(held.target, 100, 50.75)
+    assert desk.shares == 100

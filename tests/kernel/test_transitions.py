@@ -9,7 +9,7 @@ import pytest
 
 from core.kernel import transitions
 from core.kernel.compiled import entry
-from core.kernel.kinds import Breaker, Condition, EventKind, ExitStage, Invariant, Lane, OperatorAct, Phase
+from core.kernel.kinds import Breaker, Condition, EventKind, ExitStage, Invariant, Lane, OperatorAct
 from core.kernel.units import NANO
 from tests.kernel.desk import Desk
 
@@ -142,12 +142,11 @@ def test_a_peak_does_not_fall(desk: Desk, field: str) -> None:
 
 def test_the_days_base_moves_when_a_close_is_booked(desk: Desk) -> None:
     moved = set_to("account.day_start_unit", 7)
-    at_night, by_day = (set_to("run.phase", int(phase)) for phase in (Phase.POST, Phase.REGULAR))
     next_day = both(moved, set_to("run.session", int(desk.st.run.session) + 1))
-    assert judged(desk, at_night, moved, EventKind.TIMER) is Invariant.HOLDS
-    assert judged(desk, by_day, next_day, EventKind.SESSION) is Invariant.HOLDS
-    assert judged(desk, by_day, moved, EventKind.TIMER) is Invariant.LOSS_BASE
-    assert judged(desk, by_day, moved, EventKind.SESSION) is Invariant.LOSS_BASE
+    assert judged(desk, set_to("run.closing", 1), moved, EventKind.TIMER) is Invariant.HOLDS
+    assert judged(desk, nothing, next_day, EventKind.SESSION) is Invariant.HOLDS
+    assert judged(desk, nothing, moved, EventKind.TIMER) is Invariant.LOSS_BASE
+    assert judged(desk, nothing, moved, EventKind.SESSION) is Invariant.LOSS_BASE
 
 
 def test_a_halt_is_in_force_at_once(desk: Desk) -> None:

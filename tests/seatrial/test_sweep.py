@@ -51,6 +51,8 @@ def test_a_clean_sweep_says_so_and_what_it_never_reached(leave_swept, monkeypatc
     assert lines[0].endswith("clean")
     assert f"{'fault gap':42}{5:>18}{10:>20}" in lines
     assert f"{'fault freeze':42}{'never':>18}" in lines
+    halted = lines.index(f"{'refusal symbol_halted':42}{'never':>18}")
+    assert lines[halted + 1] == "    a halted symbol has no bar, and without one nobody signals"
     assert max(map(len, lines)) <= 80
     assert "sweep two-days: 5/5 seeds" in err
 

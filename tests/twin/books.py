@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from core.kernel.kinds import Regime
 from core.kernel.records import LEDGER
-from tests.twin.money import ZERO, floor6, part_of, worth
+from tests.twin.money import BILLION, ZERO, floor6, part_of, worth
 
 TWO_AND_A_HALF, FIVE = Decimal("2.5"), Decimal(5)
 
@@ -34,6 +34,8 @@ class Stock:
     half_spread: Decimal = ZERO
     halted: int = 0
     adv: Decimal = ZERO
+    split_at: int = 0
+    split_ratio: int = 0
     qty: Decimal = ZERO
     cost: Decimal = ZERO
     realized: Decimal = ZERO
@@ -84,6 +86,11 @@ class Stock:
         if self.mark < FIVE:
             return max(worth(-self.qty, TWO_AND_A_HALF), -self.value)
         return max(worth(-self.qty, FIVE), part_of(-self.value, rate))
+
+    def after_split(self, at: int, qty: Decimal, price: Decimal) -> tuple[Decimal, Decimal]:
+        """An execution in today's shares, whenever it is told."""
+        ratio = Decimal(self.split_ratio) / BILLION
+        return (qty, price) if at >= self.split_at else (floor6(qty * ratio), floor6(price / ratio))
 
     def book(self, execution: int, qty: Decimal, price: Decimal, fee: Decimal) -> Decimal:
         """Book an execution and remember it; the oldest of more than can be remembered becomes part of the base."""

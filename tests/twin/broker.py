@@ -79,6 +79,7 @@ class Broker:
         return EventKind.FILL, {
             "order": order.id, "symbol": order.symbol, "execution": execution, "qty": qty, "price": price,
             "cum_qty": cum, "amount": rng.choice((0, 0, 1300)), "after": rng.choice((0, SECOND, 20 * SECOND)),
+            "old": rng.choice((0, 0, 0, 3600 * SECOND)),
         }  # fmt: skip
 
     def _any_order(self: World) -> int:

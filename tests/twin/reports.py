@@ -44,9 +44,11 @@ class Reports:
             self._count(order, stock, qty, event.cum_qty)
             if first:
                 self._hold_legs(order, stock)
-            self._book(order, stock, event.execution, qty, price, fee)
-            self._count_margin(stock, before, order.side * qty, first)
-            self._await_settlement(order.side * qty, price)
+            shares, each = stock.after_split(event.t_market, qty, price)
+            self._book(order, stock, event.execution, shares, each, fee)
+            self._count_paid(order, qty, price)
+            self._count_margin(stock, before, order.side * shares, first)
+            self._await_settlement(order.side * shares, each)
             self._follow(order, stock, before)
 
     def on_foreign_fill(self: Engine, event) -> None:
@@ -120,7 +122,6 @@ class Reports:
     def _book(self: Engine, order: Order, stock: Stock, execution: int, qty, price, fee) -> None:
         self.account.cash += stock.book(execution, order.side * qty, price, fee)
         self.account.fees += fee
-        self._count_paid(order, qty, price)
 
     def _await_settlement(self: Engine, qty: Decimal, price: Decimal) -> None:
         """Sales in a cash account are paid tomorrow."""

@@ -321,6 +321,7 @@ class Surroundings:
         stock.qty = shares if stock.qty > 0 else -shares
         stock.adjusted += stock.qty - before
         stock.rebase()
+        stock.split_at, stock.split_ratio = event.t_market, event.ratio
         for name in ("mark", "target_price", "stop_price", "risk"):
             setattr(stock, name, floor6(getattr(stock, name) / ratio))
         stock.target_price = on_grid(stock.side, stock.target_price)

@@ -1,4 +1,7 @@
-"""Three hundred seeds with every commit, and every seed that has once failed. docs/sweeps.md has the larger doses."""
+"""Three hundred seeds with every commit, and every seed that has once failed. docs/sweeps.md has the larger doses.
+
+Half of them trade one strategy that buys, half three that sell short as well.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ import pytest
 
 import scenarios
 from core.config import load_settings
-from sim.sweeping.coverage import Coverage
+from sim.sweeping.coverage import BEYOND, Coverage, every_mark
 from sim.sweeping.memory import Memory
 from sim.sweeping.trials import try_seed
 
-PACE, SEEDS = 50, 300
+PACE, SEEDS = 50, 150
+SCENARIOS = ("breakout-4w", "long-short-4w")
 DAYS = {"data.start": datetime.date(2025, 11, 10), "data.end": datetime.date(2025, 11, 18)}
 LISTED = Path(scenarios.__file__ or "").parent / "seeds.txt"
 
@@ -28,9 +32,9 @@ def memories() -> dict[str, Memory]:
     return {}
 
 
-@pytest.fixture(scope="module")
-def week() -> Memory:
-    return Memory(load_settings("breakout-4w", DAYS))
+@pytest.fixture(scope="module", params=SCENARIOS)
+def week(request: pytest.FixtureRequest) -> Memory:
+    return Memory(load_settings(request.param, DAYS))
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,8 @@ def test_seeds_are_clean(week, coverage, first):
 
 def test_they_reach_every_kind_of_fault(coverage):
     assert [mark for mark in coverage.never() if mark.startswith("fault ")] == []
+    assert not set(BEYOND) & set(coverage.seeds), "then it is within reach"
+    assert set(BEYOND) < set(every_mark())
 
 
 @pytest.mark.parametrize(("scenario", "seed"), listed())
