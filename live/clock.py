@@ -71,9 +71,9 @@ class VirtualClock:
 class ScaledClock:
     """A clock that goes so many times as fast as the machine's, from a time on: that of a server of virtual time."""
 
-    def __init__(self, start: int, speed: float) -> None:
-        self._start, self._speed = start, speed
-        self._began = time.monotonic_ns()
+    def __init__(self, start: int, speed: float, at: int) -> None:
+        """It is `start` (ns UTC) when the machine's monotonic clock shows `at`."""
+        self._start, self._speed, self._began = start, speed, at
 
     def now(self) -> int:
         """Nanoseconds since 1970, UTC, of that time."""

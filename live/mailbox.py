@@ -19,6 +19,7 @@ from live.events import Incoming
 from live.news import from_update
 
 PARKED = 60 * SECOND
+MOST = 1_000  # that wait at a time; what comes beyond is delivered as what it seems to be
 
 
 class Mailbox:
@@ -53,7 +54,8 @@ class Mailbox:
         number = self._directory.learn(order)
         stranger = number == 0 and not self._directory.is_ours(order.client_order_id)
         symbol = self._directory.symbol(order.symbol)
-        if stranger and self._directory.awaits_name(symbol) and self._clock.now() - received < PARKED:
+        patient = len(self._parked) < MOST and self._clock.now() - received < PARKED
+        if stranger and patient and self._directory.awaits_name(symbol):
             self._parked.append((update, received))
             return None
         self._deliver(from_update(update, self._directory, received))

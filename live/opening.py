@@ -39,11 +39,11 @@ def check_terms(account: Account, settings: AccountSettings) -> None:
         raise InputError("account.shorting", problem, "Set account.shorting = false")
 
 
-def check_clock(rest: Rest, clock: Clock) -> None:
-    """Raise InputError when our clock is not the broker's."""
+def check_clock(rest: Rest, clock: Clock, tolerance: int = SKEW) -> None:
+    """Raise InputError when our clock is not the broker's, by more than `tolerance` ns."""
     theirs = demanded(rest.clock(), "broker clock")
     ahead = clock.now() - int(theirs.timestamp)
-    if abs(ahead) > SKEW:
+    if abs(ahead) > tolerance:
         problem = f"is {abs(ahead) / SECOND:,.0f} s {'ahead of' if ahead > 0 else 'behind'} the broker's"
         raise InputError("the clock of this machine", problem, "Set it, best by NTP")
 

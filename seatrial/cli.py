@@ -7,6 +7,7 @@ used, 130 interrupted, 70 a defect of seatrial itself. An error is one line on s
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -94,6 +95,7 @@ def front(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and leave with its exit code."""
+    gc.set_threshold(10_000)  # by default it looks after every 700 new objects; imports alone make 100,000 that stay
     if sys.platform == "linux":
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")  # gives back what it no longer needs
         os.environ.setdefault("JE_ARROW_MALLOC_CONF", "dirty_decay_ms:200,muzzy_decay_ms:0")  # and soon

@@ -21,6 +21,7 @@ from datetime import timedelta
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
+from time import monotonic_ns
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,7 +44,7 @@ from live.brief import Briefs, Needs, Sources, sessions_before
 from live.cache import BarCache
 from live.clock import Clock, ScaledClock, SystemClock
 from live.keys import read_keys
-from live.opening import account_of, check_clock, check_flat, check_terms
+from live.opening import SKEW, account_of, check_clock, check_flat, check_terms
 from live.pace import Pace, RealPace
 from live.service import Plan
 from live.signals import Traded
@@ -58,6 +59,7 @@ GRACE = 2 * SECOND  # after a minute's end, until its bars are taken to be in
 LATENESS = 0.05  # real seconds of the same, at a speed
 CALENDAR = timedelta(days=60), timedelta(days=400)  # back and ahead
 TIMEOUT = 5.0
+READINGS = 5  # of a server's clock
 
 Sessions = npt.NDArray[np.void]
 
@@ -127,7 +129,7 @@ def prepare(wish: Wish) -> Prepared:
     rest, data = Rest(endpoint), MarketData(endpoint)
     account = account_of(rest)
     check_terms(account, draft.account)
-    check_clock(rest, time.clock)
+    check_clock(rest, time.clock, max(SKEW, int(LATENESS * time.speed * SECOND)))
     known = _known(database, wish.run or draft.name)
     if known is None:
         check_flat(rest)
@@ -161,14 +163,34 @@ def prepare(wish: Wish) -> Prepared:
 
 def time_of(endpoint: Endpoint) -> Time:
     """The machine's time; for a server of ours its virtual one. Raises InputError for a server in lockstep."""
-    said = _virtual_clock(endpoint.trading) if endpoint.loopback else None
-    if said is None:
+    if not endpoint.loopback or _virtual_clock(endpoint.trading) is None:
         return Time(SystemClock(), RealPace(), 1.0)
-    if said["mode"] == "lockstep":
+    readings = [_reading(endpoint.trading) for _ in range(READINGS)]
+    best = min(readings, key=lambda reading: reading.took)  # the one that says most exactly what time it is
+    if best.mode == "lockstep":
         remedy = "Start it with --speed, or use `seatrial rehearse`."
         raise InputError(endpoint.trading, "is in lockstep: its clock waits until somebody moves it", remedy)
-    speed = float(said["mode"])
-    return Time(ScaledClock(parse_time(said["now"]), speed), RealPace(speed), speed)
+    speed = float(best.mode)
+    return Time(ScaledClock(best.time, speed, best.at), RealPace(speed), speed)
+
+
+class _Reading(NamedTuple):
+    """A server's clock: which time it was, in which mode it goes, at which of our monotonic ns, and the ns it took."""
+
+    time: int
+    mode: str | float
+    at: int
+    took: int
+
+
+def _reading(url: str) -> _Reading:
+    """Read a server's clock, which it read half way between our question and its answer."""
+    asked = monotonic_ns()
+    said = _virtual_clock(url)
+    took = monotonic_ns() - asked
+    if said is None:
+        raise InputError(url, "does not tell its time any more", "See whether it still runs.")
+    return _Reading(parse_time(said["now"]), said["mode"], asked + took // 2, took)
 
 
 def _virtual_clock(url: str) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +25,7 @@ from core.calendar import as_date
 from core.config import config_hash
 from core.errors import InputError
 from core.kernel.units import MINUTE
+from core.runs import RunWriter
 from live import logs
 from live.alpaca.outcomes import Accepted, explained
 from live.books import Books
@@ -42,6 +43,7 @@ from live.telemetry import Exporters, Telemetry
 from live.traced import TracedRest
 from seatrial.paper import BAR_SECONDS, Prepared
 from seatrial.ticker import Ticker
+from sim.unfinished import undone
 
 WEBHOOK = "SEATRIAL_ALERT_WEBHOOK"
 AHEAD = 60 * MINUTE  # how long before a session it is prepared
@@ -87,12 +89,9 @@ def trade(prepared: Prepared, notes: Notes, greet: Callable[[Trader], None]) -> 
         if prepared.events:
             trader.gateway.deliver(*prepared.briefs.assets(plan.sessions[0]))
         greet(trader)
+        beside = [_prepare_ahead(trader, prepared, tell), _refill(trader, prepared, rejoined, tell)]
         try:
-            asyncio.run(
-                _until_stopped(
-                    trader, [_prepare_ahead(trader, prepared, tell), _refill(trader, prepared, rejoined, tell)], tell
-                )
-            )
+            asyncio.run(_until_stopped(trader, beside, tell))
         except BaseExceptionGroup as group:
             raise first_of(group) from group
         return trader.host.books
@@ -120,8 +119,13 @@ def write_run(prepared: Prepared, out: Path, repeat: str) -> tuple[Path, str]:
         about["manifest_sha256"] = dataset.manifest_sha256
         run = runs.find(connection, prepared.plan.spec.name)
         assert run is not None, "a run that has just traded"
-        export(connection, run[0], out, Circumstances([about], BAR_SECONDS, repeat, bars=bars))
+        told = Circumstances([about], BAR_SECONDS, repeat, bars=bars, judge=_left_undone)
+        export(connection, run[0], out, told)
     return out, "" if isinstance(found, Accepted) else f"the bars of {day}: {explained(found)}"
+
+
+def _left_undone(_document: Mapping[str, Any], books: Books, _writer: RunWriter) -> Mapping[str, Any]:
+    return {"unfinished": undone(books.state)}
 
 
 @contextmanager

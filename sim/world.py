@@ -14,6 +14,7 @@ import numpy as np
 
 from core.bars import SessionBlock
 from core.datasets.dataset import Dataset
+from core.kernel.kinds import CommandKind
 from core.kernel.records import COMMAND, MAX_SYMBOLS
 from core.kernel.units import MINUTE
 from core.settings.scenario import Settings
@@ -23,6 +24,7 @@ from sim.market import DailySigma, calendar_events, integer_bars, minute_grid, p
 from sim.scenario import SETTLE, open_data
 from sim.setup import brief_venue, new_desk
 
+SUBMITS = (CommandKind.SUBMIT, CommandKind.SUBMIT_BRACKET, CommandKind.SUBMIT_OCO)
 HISTORY_SESSIONS = 20  # before the scenario's first, where the data has them
 
 
@@ -40,6 +42,7 @@ class World:
         self._desk = new_desk(self.settings, self.symbols, [], int(self.dataset.sessions["date"][0]))
         self._sigma = DailySigma(len(self.symbols))
         self.weather = Weather(self.settings, self.symbols, self._desk, ("broker",))  # what happens to us is ours
+        self._flying: list[tuple[int, np.ndarray]] = []  # (arrival, COMMAND of shape (1,)) of orders under way
         self._held = np.zeros((2, MAX_SYMBOLS), np.int64)
         self._blocks = self._sessions()
         self._minute = 0
@@ -111,17 +114,37 @@ class World:
         It takes the line's delay, unless it is the broker's own and arrives at once.
         """
         command["created"] = self.now
-        return int(stepping.post(self._desk.venue, self._desk.queue, command, int(at_once), earliest))
+        arrival = int(stepping.post(self._desk.venue, self._desk.queue, command, int(at_once), earliest))
+        if int(command["kind"][0]) in SUBMITS:
+            self._flying.append((arrival, command.copy()))
+        return arrival
 
     def judge(self, command: np.ndarray) -> tuple[int, int]:
-        """The venue's RejectReason for a command if it were there now, or -1; and the price it judges by."""
-        reason, price = stepping.judge(self._desk.venue, command)
+        """The venue's RejectReason for a command if it and all that was sent before it were there now, or -1; and the
+        price it judges by."""
+        reason, price = stepping.judge(self._arrived(), command)
         return int(reason), int(price)
 
     def account(self) -> tuple[int, np.ndarray]:
-        """The venue's buying power, and what live exits hold: int64 (2, S) micro-shares by buys and by sells."""
-        power = stepping.account(self._desk.venue, self._held)
+        """The venue's buying power, and what live exits hold: int64 (2, S) micro-shares by buys and by sells.
+
+        Orders that are still under way hold theirs already.
+        """
+        power = stepping.account(self._arrived(), self._held)
         return int(power), self._held[:, : len(self.symbols)]
+
+    def _arrived(self) -> np.ndarray:
+        """The venue, or a copy of it in which the orders that are under way have come."""
+        self._flying = [
+            (arrival, command)
+            for arrival, command in self._flying
+            if arrival > self.now or (arrival == self.now and self.order(int(command["order"][0])) is None)
+        ]
+        if not self._flying:
+            return self._desk.venue
+        venue = self._desk.venue.copy()
+        stepping.arrive(venue, np.concatenate([command for _, command in self._flying]))
+        return venue
 
     def order(self, number: int) -> np.void | None:
         """The venue's own record of an order (VORDER); None when its slot has been used again."""

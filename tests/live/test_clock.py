@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from core.calendar import sessions
 from core.kernel.kinds import EventKind, Phase
 from core.kernel.units import MINUTE, SECOND
-from live.clock import SystemClock, Timetable, VirtualClock, Watch, stopwatch, timer
+from live.clock import ScaledClock, SystemClock, Timetable, VirtualClock, Watch, stopwatch, timer
 
 HOUR = 3_600 * SECOND
 
@@ -100,3 +101,10 @@ def test_a_timer_is_for_a_whole_minute():
     assert timer(5 * MINUTE, 5 * MINUTE + 7).t_visible == 5 * MINUTE + 7
     with pytest.raises(AssertionError):
         timer(5 * MINUTE + 1, 6 * MINUTE)
+
+
+def test_a_clock_may_go_faster_than_the_machines():
+    """Ten seconds ago it was a thousand; the bound above is that of a machine that stalls for a minute."""
+    clock = ScaledClock(1_000 * SECOND, 2.0, time.monotonic_ns() - 10 * SECOND)
+    first, second = clock.now(), clock.monotonic()
+    assert 1_020 * SECOND <= first <= second < 1_140 * SECOND

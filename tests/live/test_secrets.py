@@ -109,3 +109,77 @@ def test_the_canary_is_in_nothing_that_a_process_leaves(tmp_path: Path):
     for form in forms(CANARY):
         assert form not in left
         assert form.encode().decode("latin-1") not in left
+
+
+KEY, PLAIN = "PKCANARYCANARY000001", 'c4n4ry/s3cr3t+k3y"\\=='
+NETWORK = """
+import asyncio, os, sys
+from live.alpaca.endpoint import Endpoint, Keys
+from live.alpaca.rest import Deadlines, Rest
+from live.alpaca.session import DataSession, TradingSession
+from live.alpaca.stream import Stream
+from live.clock import SystemClock
+from live.logs import install
+from live.pacing import Backoff
+from tests.live.exchange import Exchange
+from tests.live.proxy import Proxy
+from tests.live.server import HttpServer, TradingSocket
+import structlog
+
+lines = install(SystemClock(), "debug")
+log = structlog.get_logger()
+keys = Keys.of(os.environ.pop("KEY"), os.environ.pop("SECRET"))
+clock = SystemClock()
+
+class Listener:
+    def ready(self): log.info("ready")
+    def lost(self, failure, detail): log.warning("lost", failure=failure.name, detail=detail)
+    def heard(self, news, received): log.info("heard", news=str(news))
+    def unreadable(self, problem, received): log.warning("unreadable", problem=problem)
+
+def asked(port):
+    rest = Rest(Endpoint.at(f"http://127.0.0.1:{port}", keys), Deadlines(0.3, 0.3, 0.3))
+    for outcome in (rest.account(), rest.positions(), rest.order_by_client_id("x")):
+        log.info("outcome", outcome=repr(outcome))
+    rest.close()
+
+async def listen(session, mood):
+    async with TradingSocket(exchange) as socket:
+        socket.mood = mood
+        url = f"ws://127.0.0.1:{socket.port}/stream"
+        stream = Stream(url, session, Listener(), clock, Backoff(1, base=10**7, cap=10**7))
+        try:
+            await asyncio.wait_for(stream.run(), 0.4)
+        except TimeoutError:
+            log.exception("ended")
+
+exchange = Exchange(clock.now)
+http = HttpServer(exchange)
+proxy = Proxy(http.port)
+for toxic in ("", "reset_after", "cut_head", "cut_body", "half_open", "reply_lost"):
+    proxy.toxic = toxic
+    asked(proxy.port)
+http.status, http.body = 401, b'{"message": "unauthorized."}'
+asked(http.port)
+for mood in ("", "unauthorized", "silent", "503"):
+    asyncio.run(listen(lambda: TradingSession(keys), mood))
+asyncio.run(listen(lambda: DataSession(keys, ("AAA",), True), ""))
+log.info("keys", keys=keys, endpoint=Endpoint.at("http://127.0.0.1:1", keys))
+proxy.close()
+http.close()
+lines.close()
+"""
+
+
+def test_the_canary_is_in_nothing_that_requests_and_streams_leave():
+    """Everybody's debug lines are on: those of the HTTP and websocket libraries print headers and frames."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KEY": KEY, "SECRET": PLAIN, "NUMBA_DISABLE_JIT": "1"}
+    command = [sys.executable, "-c", NETWORK]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "TEXT" in done.stdout, "the websocket library has logged its frames"
+    assert done.stdout.count(HIDDEN) >= 3
+    left = done.stdout + done.stderr
+    for secret in (KEY, PLAIN):
+        for form in forms(secret):
+            assert form not in left

@@ -22,12 +22,12 @@ from sqlalchemy import event, text
 
 from live.clock import VirtualClock
 from live.host import Host, HostError
-from tests.doses import NIGHTLY
+from tests.doses import NIGHTLY, dose
 from tests.live.crash.lives import ROOT, check, finished, start
 from tests.live.postgres import Server, binaries
 from tests.live.story import OPENING, database, minutes, open_host, opening
 
-RESTARTS = 10 * max(NIGHTLY, 1)
+RESTARTS = dose(10, 200)
 
 
 def trade_until_it_ends(host: Host, clock: VirtualClock, first: int) -> int:

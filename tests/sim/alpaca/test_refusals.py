@@ -138,6 +138,27 @@ def test_shares_that_are_held(quiet: Caller) -> None:
     assert (closing.status_code, closing.json()["code"]) == (403, 40310000)
 
 
+def test_orders_under_way_count_as_if_they_had_arrived(make: Make) -> None:
+    """Alpaca reserves shares and buying power with the request; in lockstep nothing arrives before the clock moves."""
+    caller = make()  # with the delays of the line
+    caller.advance("2025-11-10T15:00:00Z")
+    price = caller.price()
+    half = int(120_000 / price)
+    power = float(caller.get("/v2/account")["buying_power"])
+    assert caller.order(qty=half).status_code == 200
+    left = float(caller.get("/v2/account")["buying_power"])
+    assert left == pytest.approx(power - half * price, rel=0.01)
+    assert caller.refusal(qty=half)[::2] == (403, "insufficient buying power")
+    assert caller.refusal(side="sell", qty=1)[::2] == (403, "potential wash trade detected. use complex orders")
+    caller.advance(bars=1)
+    assert caller.order(side="sell", qty=half).status_code == 200
+    answer = caller.order(side="sell", qty=1).json()
+    assert (answer["available"], answer["held_for_orders"]) == ("0", str(half))
+    assert caller.get("/v2/positions")[0]["qty_available"] == "0"
+    caller.advance(bars=1)
+    assert caller.get("/v2/positions") == [], "and nothing was sold twice"
+
+
 def test_both_sides_of_an_opening(quiet: Caller) -> None:
     quiet.order(**LIMIT)
     assert quiet.refusal(side="sell", type="limit", limit_price=900) == (
