@@ -99,7 +99,7 @@ def test_a_changed_schema(caller: Caller) -> None:
 
 
 def test_answers_that_take_their_time(caller: Caller) -> None:
-    for kind, parameters in (("slow", {"delay": 0.3}), ("slow_body", {"bytes_per_second": 1000})):
+    for kind, parameters in (("slow", {"delay": 0.3}), ("slow_body", {"bytes_per_second": 500})):
         caller.fault(kind, parameters=parameters, match={"path": "/v2/clock"}, count=1)
         began = time.monotonic()
         assert caller.get("/v2/clock")["is_open"] is True
