@@ -264,7 +264,7 @@ def plan_of(settings: Settings, name: str) -> Plan:
         ),
         genesis=new_state(engine_config(settings, len(dataset.symbols), first)),
         traded=[Traded(strategy, mask) for strategy, mask in zip(strategies, masks, strict=True)],
-        sessions=np.array([block.session for block in market_of(settings, dataset)])[settings.data.warm_up_sessions :],
+        sessions=_sessions(settings, dataset)[settings.data.warm_up_sessions :],
         day=_Days(market_of(settings, dataset)),
         bar_seconds=dataset.bar_seconds,
         grace=int(settings.venue.feed_latency),
@@ -280,6 +280,13 @@ def market_of(settings: Settings, dataset: Dataset) -> Iterator[SessionBlock]:
     days = Days(settings.faults, fault_table(settings, dataset.symbols), dataset.symbols)
     for number, block in enumerate(dataset.blocks()):
         yield block if number < settings.data.warm_up_sessions else days.session(block).block
+
+
+def _sessions(settings: Settings, dataset: Dataset) -> np.ndarray:
+    """SESSION rows of the market; all of it is read only where a fault changes their hours."""
+    if not any(fault.kind == "early_close" for fault in settings.faults):
+        return dataset.sessions
+    return np.array([block.session for block in market_of(settings, dataset)])
 
 
 class _Days:

@@ -5,7 +5,9 @@
     operator_act   a person acts in the same way
     clock_jump     our clock is said to have been moved; the virtual one, by which the market goes, stays
 
-A simulation has these as events of the loop. Here they are done, so that what they must not break can break.
+A simulation has these as events of the loop. Here they are done, so that what they must not break can break. A process
+is killed between two moments of virtual time, when no request of it is under way, so `lose_commands` finds nothing to
+lose.
 """
 
 from __future__ import annotations
@@ -26,15 +28,20 @@ from sim.faults.schedule import ACTS, Schedule
 
 ACTOR = "rehearsal"
 AT_ONCE = "now"
+NO_FAULT = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """A process ends itself at `at`, or at the next visit of `place` after it, and is back at `back`; ns UTC."""
+    """A process ends itself at `at`, or at the next visit of `place` after it, and is back at `back`; ns UTC.
+
+    `fault` is the number in the scenario of the fault that it belongs to.
+    """
 
     at: int
     place: str = AT_ONCE
     back: int = 0
+    fault: int = NO_FAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Mishaps:
-    """All of a rehearsal, in the order of time. `begun` counts them by the fault's number in the scenario."""
+    """All of a rehearsal, in the order of time. `begun` has when the others begin by the fault's number, ns UTC."""
 
     deaths: tuple[Death, ...]
     others: tuple[Act | Jump, ...]
@@ -73,10 +80,10 @@ def mishaps_of(settings: Settings, sessions: npt.NDArray[np.void], symbols: Sequ
             fault = settings.faults[o.fault]
             if fault.rule.group != "operator":
                 continue
-            begun.setdefault(o.fault, []).append(o.begin)
             if fault.kind == "restart":
-                deaths.append(Death(o.begin, back=o.end))
+                deaths.append(Death(o.begin, back=o.end, fault=o.fault))
             else:
+                begun.setdefault(o.fault, []).append(o.begin)
                 others += _others(fault, o.begin, o.end, symbols)
     return Mishaps(tuple(deaths), tuple(sorted(others, key=lambda mishap: mishap.at)), begun)
 

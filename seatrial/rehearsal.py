@@ -22,7 +22,7 @@ from typing import Any
 from core.calendar import utc_text
 from core.errors import InputError
 from core.kernel.units import MINUTE
-from core.runs import RunWriter, refuse_occupied
+from core.runs import RunWriter
 from core.settings.scenario import Settings
 from live import export
 from live.books import Books
@@ -31,15 +31,16 @@ from live.pace import first_of
 from live.store import migrate, runs
 from live.store.database import Database, open_engine
 from seatrial.lockstep import PLACES, Control, Stage, trade
-from seatrial.mishaps import Death, Mishaps, mishaps_of
+from seatrial.mishaps import NO_FAULT, Death, Mishaps, mishaps_of
 from sim.alpaca import agreement
 from sim.alpaca.exchange import Options
 from sim.alpaca.faults.kinds import KINDS as EDGE
 from sim.alpaca.serve import Running
 from sim.expectations import evaluate, is_told
+from sim.scenario import data_entry
 from sim.unfinished import undone
 
-LEAST_LIFE = 10 * MINUTE  # of virtual time: what dies more often stays down, as the host has it
+LEAST_LIFE = 10 * MINUTE  # of virtual time: the host stays down when it is restarted a third time in that
 BAD_INPUT = 2  # exit code of a trading process that has handed over why
 LOOK = 0.2  # real seconds between two looks at how far it has come
 Progress = Callable[[int, int, int], None]
@@ -61,10 +62,9 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A rehearsal that is over: its run directory, and when its process died, ns UTC of virtual time."""
+    """A rehearsal that is over: its run directory, and the real seconds that it took."""
 
     path: Path
-    deaths: tuple[Death, ...]
     seconds: float
 
 
@@ -72,17 +72,16 @@ def rehearse(settings: Settings, out: Path, wish: Wish, progress: Progress | Non
     """Trade a scenario through the whole live stack and leave a run directory at `out`.
 
     `progress(done, sessions, bars)` is called after every session. Raises InputError for what cannot be used, in
-    the scenario or in the database; then no run directory is left.
+    the scenario or in the database; then no run directory is left. `out` has to be free.
     """
     began = time.perf_counter()
-    refuse_occupied(out)
     options = Options(refusals="by_stream", rate_limit=0)
     with _database(wish.database, out.name) as (engine, url), Running(settings, options) as server:
         life = _Life(settings, out.name, url, server, progress or _silent)
         life.live(wish.kill_every)
         seconds = time.perf_counter() - began
         path = _exported(engine, out, life, wish.repeat, seconds)
-    return Outcome(path, tuple(life.died), seconds)
+    return Outcome(path, seconds)
 
 
 def _silent(_done: int, _sessions: int, _bars: int) -> None:
@@ -129,7 +128,7 @@ class _Life:
         planned = sorted([*self.mishaps.deaths, *self._drawn(start, kill_every)], key=lambda death: death.at)
         while True:
             now = self.server.exchange.now
-            ahead = [death for death in planned if death.at > now and death.at >= self._earliest()]
+            ahead = [death for death in planned if death.at > now]
             stage = replace(self._stage, death=ahead[0] if ahead else None, since=now)
             if not self._process(stage):
                 return
@@ -138,14 +137,11 @@ class _Life:
             if stage.death.back > self.server.exchange.now:
                 Control(self.server.url, stage.feed).advance(stage.death.back, to_news=False)
 
-    def _earliest(self) -> int:
-        return self.died[-1].at + LEAST_LIFE if self.died else 0
-
     def _drawn(self, start: int, kill_every: int) -> Iterator[Death]:
-        """Deaths at random times, `kill_every` apart on average and never closer than half of it, at random places."""
+        """Deaths at random times, about `kill_every` apart and at least half of it, at random places."""
         at = start
         while kill_every and at < self.server.exchange.world.end:
-            at += int(kill_every * self._chance.uniform(0.5, 1.5))
+            at += max(int(kill_every * self._chance.uniform(0.5, 1.5)), LEAST_LIFE)
             yield Death(at, self._chance.choice(PLACES))
 
     def _process(self, stage: Stage) -> bool:
@@ -195,17 +191,9 @@ def _trade(stage: Stage, says: Connection) -> None:
 def _exported(engine: Database, out: Path, life: _Life, repeat: str, seconds: float) -> Path:
     """The run directory, judged."""
     world = life.server.exchange.world
-    dataset = world.dataset
     about = Circumstances(
-        data=[
-            {
-                "folder": life.settings.data.bars,
-                "manifest_sha256": dataset.manifest_sha256,
-                "feed": dataset.feed,
-                "adjustment": dataset.adjustment,
-            }
-        ],
-        bar_seconds=dataset.bar_seconds,
+        data=[data_entry(life.settings, world.dataset)],
+        bar_seconds=world.dataset.bar_seconds,
         repeat=repeat,
         wall_seconds={"replay": round(seconds, 6)},
         judge=lambda document, books, writer: _judged(life, document, books, writer),
@@ -238,11 +226,15 @@ def _judged(life: _Life, document: Mapping[str, Any], books: Books, writer: RunW
 def _count_faults(life: _Life) -> None:
     """Bring the table of faults up to date with what the edge has done, and what has happened to us.
 
-    A connection that is down is not counted by whom it meets: such a fault counts by its beginnings.
+    A connection that is down is not counted by whom it meets: such a fault counts by its beginnings. A restart counts
+    when the process has died of it; one that falls into the time that another keeps it down does not.
     """
     exchange, faults = life.server.exchange, life.settings.faults
     weather, now = exchange.world.weather, exchange.now
-    struck = dict(life.mishaps.begun)
+    struck = {i: [time for time in times if time <= now] for i, times in life.mishaps.begun.items()}
+    for death in life.died:
+        struck.setdefault(death.fault, []).append(death.at)
+    struck.pop(NO_FAULT, None)
     played = [i for i, fault in enumerate(faults) if fault.kind in EDGE]
     for number, i in enumerate(played, start=1):
         hits = [int(row["time"]) for row in exchange.faults.struck if row["fault"] == number]

@@ -290,14 +290,7 @@ class Replay:
             "seed": settings.seed,
             "profile": settings.venue.profile_name,
             "code_version": version("seatrial"),
-            "data": [
-                {
-                    "folder": settings.data.bars,
-                    "manifest_sha256": dataset.manifest_sha256,
-                    "feed": dataset.feed,
-                    "adjustment": dataset.adjustment,
-                }
-            ],
+            "data": [data_entry(settings, dataset)],
             "started": utc_text(int(dataset.sessions["pre"][0])),
             "ended": utc_text(self.ended),
             "bar_seconds": dataset.bar_seconds,
@@ -335,6 +328,16 @@ class Replay:
                     "mark": decimal(int(table["mark"][s])),
                 }
         return result
+
+
+def data_entry(settings: Settings, dataset: Sessions) -> dict[str, str]:
+    """What run.json says of the market data."""
+    return {
+        "folder": settings.data.bars,
+        "manifest_sha256": dataset.manifest_sha256,
+        "feed": dataset.feed,
+        "adjustment": dataset.adjustment,
+    }
 
 
 def strategy_masks(settings: Settings, symbols: tuple[str, ...]) -> list[np.ndarray]:

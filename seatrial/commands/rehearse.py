@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -18,8 +17,7 @@ from seatrial.options import Json, assignments, examples
 if TYPE_CHECKING:
     from core.config import Settings
     from core.runs import Run
-    from reports.facts import Facts
-    from seatrial.rehearsal import Outcome
+    from seatrial.rehearsal import Wish
     from sim.rerun import Divergence
 
 EXAMPLES = examples(
@@ -66,6 +64,7 @@ def rehearse(
     Exit code: 0 passed, 1 something did not hold, 2 the input cannot be used, 130 interrupted.
     """
     from core.config import load_settings
+    from core.runs import refuse_occupied
     from seatrial.rehearsal import Wish
 
     if parity and kill_every is not None:
@@ -75,10 +74,12 @@ def rehearse(
     asked = [*(changes or ()), *given]
     settings = load_settings(scenario, assignments(asked, "--set"))
     wish = Wish(_kill_every(kill_every), database_url, _repeat(scenario, asked, kill_every))
-    made = _Made(settings, out or next_folder(f"{settings.name}-live"), as_json)
-    summary = made.rehearse(wish, report)
+    folder = out or next_folder(f"{settings.name}-live")
+    for place in (folder, *([_twin(folder)] if parity else [])):
+        refuse_occupied(place)
+    summary = _traded(settings, folder, wish, _Show(report, as_json))
     if parity:
-        summary["parity"] = made.parity()
+        summary["parity"] = _simulated(settings, folder, as_json)
         summary["passed"] &= summary["parity"]["identical"]
     if as_json:
         console.show_json(summary)
@@ -87,51 +88,50 @@ def rehearse(
     raise typer.Exit(0 if summary["passed"] else 1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """One rehearsal as it is made."""
+class _Show(NamedTuple):
+    """What is to be seen of it: a page, and no progress if `quiet`."""
 
-    settings: Settings
-    out: Path
+    page: bool
     quiet: bool
 
-    def rehearse(self, wish: Any, report: bool) -> dict[str, Any]:
-        """Trade it, draw its page, and sum it up."""
-        began = time.perf_counter()
-        from core.runs import Run
-        from reports.facts import Facts
-        from seatrial.engine import COMPILING, compiled
-        from seatrial.rehearsal import rehearse as trade
-        from seatrial.summary import summary_of
 
-        if not compiled():
-            console.say(COMPILING, self.quiet)
-        with console.progress_of(f"{self.settings.name}, live", quiet=self.quiet) as progress:
-            outcome: Outcome = trade(self.settings, self.out, wish, progress)
-        drawn = time.perf_counter()
-        facts = Facts(Run.open(outcome.path))
-        page = _report(facts) if report else None
-        now = time.perf_counter()
-        seconds = {"replay": outcome.seconds, "report": now - drawn, "total": now - began}
-        more = {key: facts.run[key] for key in ("deaths", "unjudged")}
-        return summary_of(facts, seconds, page) | more | {"parity": None}
-
-    def parity(self) -> dict[str, Any]:
-        """Simulate the same scenario, and compare."""
-        from core.runs import Run
-        from sim import scenario as simulation
-        from sim.rerun import same_trading
-
-        twin = self.out.with_name(f"{self.out.name}-sim")
-        with console.progress_of(f"{self.settings.name}, simulated", quiet=self.quiet) as progress:
-            simulated = Run.open(simulation.run(self.settings, twin, progress).path)
-        return _compared(simulated, same_trading(simulated, Run.open(self.out)))
-
-
-def _report(facts: Facts) -> Path:
+def _traded(settings: Settings, out: Path, wish: Wish, show: _Show) -> dict[str, Any]:
+    """Trade it, draw its page, and sum it up."""
+    began = time.perf_counter()
+    from core.runs import Run
+    from reports.facts import Facts
     from reports.scenario import write_report
+    from seatrial.engine import COMPILING, compiled
+    from seatrial.rehearsal import rehearse as trade
+    from seatrial.summary import summary_of
 
-    return write_report(facts)
+    if not compiled():
+        console.say(COMPILING, show.quiet)
+    with console.progress_of(f"{settings.name}, live", quiet=show.quiet) as progress:
+        outcome = trade(settings, out, wish, progress)
+    drawn = time.perf_counter()
+    facts = Facts(Run.open(outcome.path))
+    page = write_report(facts) if show.page else None
+    now = time.perf_counter()
+    seconds = {"replay": outcome.seconds, "report": now - drawn, "total": now - began}
+    more = {key: facts.run[key] for key in ("deaths", "unjudged")}
+    return summary_of(facts, seconds, page) | more | {"parity": None}
+
+
+def _twin(folder: Path) -> Path:
+    """Where the simulation of a rehearsal goes."""
+    return folder.with_name(f"{folder.name}-sim")
+
+
+def _simulated(settings: Settings, live: Path, quiet: bool) -> dict[str, Any]:
+    """Simulate the same scenario, and compare."""
+    from core.runs import Run
+    from sim import scenario as simulation
+    from sim.rerun import same_trading
+
+    with console.progress_of(f"{settings.name}, simulated", quiet=quiet) as progress:
+        simulated = Run.open(simulation.run(settings, _twin(live), progress).path)
+    return _compared(simulated, same_trading(simulated, Run.open(live)))
 
 
 def _compared(simulated: Run, divergence: Divergence | None) -> dict[str, Any]:

@@ -11,25 +11,16 @@ The server keeps its ledger by other code than the engine, from the venue's own 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping
 
 import numpy as np
-import pyarrow as pa
 
 from core.kernel.units import decimal
 from sim.alpaca.broker import Broker
 from sim.alpaca.identity import OWN
+from sim.expectations import Tables
 
 NAMES = ("same_positions", "same_cash", "no_stray_order", "every_fill_once")
-
-
-class Tables(Protocol):
-    """Whatever gives the tables of a run."""
-
-    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """All rows of a table, or only the named columns."""
-        ...
 
 
 def agreement(broker: Broker, state: np.ndarray, tables: Tables) -> dict[str, str]:

@@ -108,16 +108,17 @@ def test_what_happens_to_us_is_done_for_real(tmp_path):
         (("breakout-4w", "--kill-every", "soon"), "--kill-every soon: is no time to live"),
         (("breakout-4w", "--kill-every", "6h", "--parity"), "--parity: a process that is killed misses"),
         (("breakout-4w", "--out", "."), ".: already exists"),
+        (("breakout-4w", "--out", "live", "--parity"), "live-sim: already exists"),
         (("breakout-4w", "--database-url", "mysql://x"), "--database-url: mysql is not supported"),
         (("nowhere",), "nowhere: there is no bundled scenario of this name"),
     ],
 )
 def test_what_cannot_be_rehearsed_is_one_line(leave, tmp_path, words, problem):
-    (tmp_path / "there").touch()
+    (tmp_path / "live-sim").touch()
     code, out, err = leave("rehearse", *words)
     assert (code, out) == (2, "")
     assert err.splitlines()[-1].startswith(problem)
-    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+    assert [path.name for path in tmp_path.iterdir()] == ["live-sim"]
 
 
 def test_a_strategy_that_the_trading_process_cannot_use_is_one_line_too(leave, tmp_path):
@@ -161,5 +162,5 @@ def test_mishaps_are_planned_from_the_faults_of_the_operators_group(tmp_path):
         (OperatorAct.RESET_BREAKER, None, Lane.CANCEL),
         (OperatorAct.ADOPT_POSITION, "ALFA", None),
     ]
-    assert sorted(plan.begun) == [0, 2, 3, 4, 5]
-    assert death == Death(plan.begun[0][0], back=death.back)
+    assert sorted(plan.begun) == [2, 3, 4, 5]
+    assert death == Death(death.back - 5 * rehearsal.MINUTE, back=death.back, fault=0)
