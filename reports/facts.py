@@ -199,7 +199,7 @@ class Facts:
             time,
             equity,
             unit,
-            floats(table, "high_water_mark") * ratio(equity, unit),
+            floats(table, "high_water_mark") * _units(equity, unit, starts),
             floats(table, "drawdown"),
             ratio(unit, base) - 1,
             ratio(floats(table, "gross"), equity),
@@ -369,6 +369,15 @@ class Facts:
 
 def _micros(values: Floats) -> Codes:
     return np.rint(values * MICROS).astype(np.int64)
+
+
+def _units(equity: Floats, unit: Floats, starts: Codes) -> Floats:
+    """How many units the account has, by row: one number a session, because only flows of cash change it.
+
+    While marks are frozen the unit is valued with a shock, and equity is not: the least of a session is without it.
+    """
+    fewest = np.fmin.reduceat(ratio(equity, unit), starts) if len(equity) else equity
+    return np.repeat(fewest, np.diff(np.append(starts, len(equity))))
 
 
 def _day_bases(unit: Floats, equity: Floats, day_start: Floats, starts: Codes) -> Floats:

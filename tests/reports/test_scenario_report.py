@@ -284,6 +284,17 @@ def test_small_runs_are_sound(make_run: Make, plan: dict[str, Any]) -> None:
     page_of(make_run(**plan))
 
 
+def test_a_shock_on_frozen_marks_moves_no_high_water_mark(make_run: Make) -> None:
+    def shock(book: Any) -> None:
+        for row in book.rows["equity"][100:110]:
+            row["unit_value"] = row["unit_value"] * 97 // 100
+
+    equity = Facts(Run.open(make_run(shock))).equity
+    for first, last in pairwise([*equity.starts, len(equity)]):
+        marks = equity.high_water[first : last - 1]  # the last row is the close, which may raise it
+        assert marks == pytest.approx(np.full(len(marks), marks[0]), rel=1e-6)
+
+
 def test_slippage_that_never_varies_is_a_sentence_not_a_picture(make_run: Make) -> None:
     def flatten(book: Any) -> None:
         for row in book.rows["fills"]:
