@@ -259,8 +259,11 @@ def _buying_power_drift(note: Note, symbol: str) -> Reading:
 
 
 def _reconciliation(note: Note, symbol: str) -> Reading:
-    """A difference that the operator adopted (`action` 1), no answer (2), or an equity or position that is not ours."""
+    """A difference that the operator adopted (`action` 1), no answer (2), or cash or a position that is not ours."""
     value, limit = note.value / MICRO, note.limit / MICRO
+    if note.action == 1 and not symbol:
+        change, now = dollars_text(note.value), dollars_text(note.limit)
+        return Reading("cash", "adjust the cash", f"The broker's cash was adopted: {change} booked, {now} now.", value)
     if note.action == 1:
         change, now = shares_text(note.value), shares_text(note.limit)
         detail = f"The broker's position in {symbol} was adopted: {change} booked, {now} now."
@@ -269,8 +272,8 @@ def _reconciliation(note: Note, symbol: str) -> Reading:
         detail = f"The broker has not answered a reconciliation that was asked for {note.value + 1} times."
         return Reading("reconciliation", "halt", detail, note.value + 1)
     if not symbol:
-        detail = f"The broker's equity differs from ours by {dollars_text(note.value)}."
-        return Reading("equity", "halt", detail, value)
+        detail = f"The broker's cash differs from our {dollars_text(note.limit)} by {dollars_text(note.value)}."
+        return Reading("cash", "halt", detail, value, limit)
     theirs, ours = shares_text(note.value), shares_text(note.limit)
     detail = f"The broker holds {theirs} of {symbol}, our books say {ours}."
     return Reading("position", "refuse openings in the symbol", detail, value, limit)

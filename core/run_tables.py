@@ -289,7 +289,7 @@ def cash_events(rows: Records, notes: Records, index: OrderIndex, held: Int64s, 
 
     `held` int64 by symbol, micro-shares: the engine's positions before the first of the events. A split or dividend
     of what is not held moves nothing, nor does a dividend of 0, which announces one that a cash flow pays later. A
-    difference that the operator adopted is an adjustment: shares without cash.
+    difference that the operator adopted is an adjustment: shares without cash, or cash alone.
     """
     held = held.copy()
     found: list[tuple[int, int, int, int, int, int]] = []
@@ -308,7 +308,9 @@ def cash_events(rows: Records, notes: Records, index: OrderIndex, held: Int64s, 
         else:
             found.append((time, CashKind.DIVIDEND, symbol, qty * amount // MICRO, 0, 0))
     adopted = notes[(notes["kind"] == NoteKind.RECONCILIATION) & (notes["action"] == 1)]
-    found += [(int(n["time"]), CashKind.ADJUSTMENT, int(n["symbol"]), 0, int(n["value"]), 0) for n in adopted]
+    for time, symbol, value in adopted[["time", "symbol", "value"]].tolist():
+        cash, change = (value, 0) if symbol < 0 else (0, value)
+        found.append((time, CashKind.ADJUSTMENT, symbol, cash, change, 0))
     found = sorted((row for row in found if row[3] != 0 or row[4] != 0), key=lambda row: row[0])
     if not found:
         return None

@@ -16,7 +16,7 @@ import numpy as np
 
 from core.kernel.kinds import Breaker, Condition, EventKind, Invariant, Lane, Mode, NoteKind, OrderStatus
 from core.kernel.units import NANO, SECOND
-from core.risk_notes import read
+from core.risk_notes import dollars_text, read
 from live.books import Books
 from live.events import Step
 from live.store.models import Alert
@@ -90,8 +90,10 @@ def _unreconciled(books: Books) -> Causes:
     table = books.state["symbols"][0][: len(books.symbols)]
     texts = "{}: the broker's position is not ours, or an order of it contradicts our books."
     found = {books.symbols[i]: texts.format(books.symbols[i]) for i in np.flatnonzero(table["unreconciled"])}
-    if books.run("conditions") >> Condition.UNRECONCILED & 1:
-        found["equity"] = "The broker's equity is not ours."
+    if difference := books.account("difference"):
+        found["cash"] = f"The broker's cash differs from ours by {dollars_text(difference)}."
+    elif books.run("conditions") >> Condition.UNRECONCILED & 1:
+        found["books"] = "A comparison with the broker differed or was not answered, and nobody has resumed."
     return found
 
 

@@ -20,7 +20,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from core.kernel.kinds import CommandKind, EventKind, LaneFailure, RejectReason
+from core.kernel.kinds import SUBMITS, CommandKind, EventKind, LaneFailure, RejectReason
 from core.kernel.units import SECOND
 from live.alpaca.messages import Clock, Order
 from live.alpaca.orders import Request
@@ -30,7 +30,6 @@ from live.events import Incoming, Outgoing
 from live.news import REST, Found, about
 from live.reconcile import catch_up
 
-SUBMITS = (CommandKind.SUBMIT, CommandKind.SUBMIT_BRACKET, CommandKind.SUBMIT_OCO)
 ATTEMPTS = 5  # of cancels and look-ups; the engine asks again by itself
 SETTLE = 3 * SECOND  # until an order and its executions agree
 NO_FIELDS: Mapping[str, int] = MappingProxyType({})

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from core.kernel.kinds import CommandKind, EventKind, RejectReason
+from core.kernel.kinds import SUBMITS, CommandKind, EventKind, RejectReason
 from core.kernel.units import SECOND
 from live.alpaca.orders import UnfitError, order_request
 from live.alpaca.outcomes import Limited
-from live.answers import SUBMITS, Action, Answered, Call, Reader, Task
+from live.answers import Action, Answered, Call, Reader, Task
 from live.clock import Clock
 from live.directory import Directory
 from live.events import Incoming, Outgoing, Verdict

@@ -8,9 +8,10 @@ Every event passes through `deliver`, on the event loop's thread, so the host is
 block, and are made in threads. While a snapshot is being compared, news waits, so that both sides of the comparison
 stand still; it is bounded by the time of the reading.
 
-Reconciliation runs when the engine asks for it, when the stream said something that does not fit our books, and every
-`poll` while orders are open: a stream that answers pings and says nothing is found out that way. A run that the engine
-did not ask for and that finds nothing leaves no trace.
+Reconciliation runs when the engine asks for it, when the stream said something that does not fit our books, when a day
+begins, since the broker books fees and dividends overnight, and every `poll` while orders are open: a stream that
+answers pings and says nothing is found out that way. A run that the engine did not ask for and that finds nothing
+leaves no trace.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
-from core.kernel.kinds import EventKind, Lane, LaneFailure
+from core.kernel.kinds import EventKind, Lane, LaneFailure, Phase
 from core.kernel.units import SECOND
 from live.alpaca.messages import Update
 from live.alpaca.outcomes import Ambiguous
@@ -82,6 +83,8 @@ class Gateway:
             commands = self._host.handle(*batch)
             for event in batch:
                 self._directory.delivered(event)
+                if event.kind is EventKind.SESSION and event.fields["code"] == Phase.PRE:
+                    self._poll_now.set()
             waiting += self._queue(commands)
         self._woken.set()
 

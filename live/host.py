@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from core.errors import InputError
 from core.kernel import engine
 from core.kernel.digest import state_digest
-from core.kernel.kinds import EventKind, ExitStage, OperatorAct
+from core.kernel.kinds import SUBMITS, EventKind, ExitStage, OperatorAct
 from core.kernel.records import EVENT
 from live import outbox, recovery
 from live.admission import admit
@@ -323,7 +323,7 @@ class Host:
             events.append(Incoming(EventKind.CLOCK_JUMP, now, now, {"amount": jump}, source=SOURCE))
         for row in self.pending():
             order, symbol = int(row.command["order"]), int(row.command["symbol"])
-            if row.kind in outbox.SUBMITS:
+            if row.kind in SUBMITS:
                 fields = {"order": order, "symbol": symbol}
                 news = Incoming(EventKind.SUBMIT_AMBIGUOUS, now, now, fields, answers=row.number, source=SOURCE)
                 events.append(news)

@@ -85,7 +85,7 @@ class Measures:
             if command.kind.name.startswith("SUBMIT"):
                 self.count("seatrial.orders.submitted", {"verdict": command.verdict.value})
         for note in step.notes:
-            if note.kind == NoteKind.RECONCILIATION:
+            if note.kind == NoteKind.RECONCILIATION and note.action == 0:
                 self.count("seatrial.reconciliation.differences", {})
 
     def _minute(self, books: Books) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.kernel.kinds import CommandKind, Role
+from core.kernel.kinds import SUBMITS, CommandKind, Role
 from live.books import Books, client_id
 from live.events import Outgoing, Verdict
 
 COMMANDS = 256  # outbox numbers of an event: the engine's buffer
-SUBMITS = frozenset({CommandKind.SUBMIT, CommandKind.SUBMIT_BRACKET, CommandKind.SUBMIT_OCO})
 
 
 def of_step(books: Books, seq: int, epoch: int) -> tuple[Outgoing, ...]:

@@ -165,11 +165,15 @@ def _status(directory: Directory, order: Order, now: int) -> list[Incoming]:
 
 
 class Ours(NamedTuple):
-    """Our books: int64 micro-shares by symbol, cash in micros, and the broker's id of the account they are of."""
+    """Our books: int64 micro-shares by symbol, cash in micros, and the broker's id of the account they are of.
+
+    `differed` says whether the cash was not the broker's when it was compared last.
+    """
 
     positions: npt.NDArray[np.int64]
     cash: int
     account: str
+    differed: bool = False
 
 
 def reconcile(directory: Directory, ours: Ours, snapshot: Snapshot, policy: Policy, *, last: bool) -> Report:
@@ -262,12 +266,14 @@ def _compare(directory: Directory, ours: Ours, snapshot: Snapshot, policy: Polic
         cash += _explained(directory, int(snapshot.account.cash) - cash, snapshot, policy, report)
     report.events.append(from_account(snapshot.account, snapshot.time))
     difference = int(snapshot.account.cash) - cash
+    now = snapshot.time
     if agreed and abs(difference) > policy.cash_tolerance:
         report.cash = difference
-        fields = {"code": ReconcileStep.EQUITY_DIFFERS, "amount": int(snapshot.account.equity)}
+        fields = {"code": ReconcileStep.CASH_DIFFERS, "amount": difference}
         told = {"difference": f"cash: ours {cash}, theirs {int(snapshot.account.cash)} micro-dollars"}
-        now = snapshot.time
         report.events.append(Incoming(EventKind.RECONCILE, now, now, fields, source=REST, detail=told))
+    elif agreed and ours.differed:
+        report.events.append(Incoming(EventKind.RECONCILE, now, now, {"code": ReconcileStep.CASH_OK}, source=REST))
 
 
 def _compare_positions(directory: Directory, expected: Sequence[int], snapshot: Snapshot, report: Report) -> bool:

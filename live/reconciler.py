@@ -142,7 +142,9 @@ class Reconciler:
         return enough
 
     def _tell(self, call: Call | None, report: Report) -> None:
-        stopped = bool(self._books.state["symbols"]["unreconciled"].any() or self._books.state["run"]["reconciling"][0])
+        state = self._books.state[0]
+        differed = state["symbols"]["unreconciled"].any() or state["account"]["difference"]
+        stopped = differed or state["run"]["reconciling"]
         news = any(event.kind not in _NEWS for event in report.events)
         if call is None and report.settled and not news and not stopped:
             return
@@ -157,7 +159,8 @@ class Reconciler:
     def _ours(self) -> Ours:
         state = self._books.state[0]
         positions = np.array(state["symbols"]["qty"][: len(self._directory.symbols)], np.int64)
-        return Ours(positions, int(state["account"]["cash"]), self.account)
+        account = state["account"]
+        return Ours(positions, int(account["cash"]), self.account, bool(account["difference"]))
 
     def _times(self) -> tuple[int, int]:
         now = self._clock.now()

@@ -105,6 +105,8 @@ def _others(fault: Fault, begin: int, end: int, symbols: Sequence[str]) -> Itera
             by_symbol = act in (OperatorAct.ADOPT_POSITION, OperatorAct.FLATTEN)
             for symbol in (fault.scope.symbols or symbols) if by_symbol else (None,):
                 yield _act(begin, fault, act, symbol, lane)
+            if act is OperatorAct.ADOPT_POSITION:
+                yield _act(begin, fault, OperatorAct.ADOPT_CASH)
 
 
 def _act(at: int, fault: Fault, act: OperatorAct, symbol: str | None = None, lane: Lane | None = None) -> Act:

@@ -121,9 +121,9 @@ def conclude(st: State, v: Venue, q: Queue) -> bool:
     positions = 0
     for s in range(v.symbols):
         positions += _judge(st, v, q, s)
-    if cash and positions == 0:
-        slot = _step(v, q, ReconcileStep.EQUITY_DIFFERS.value, v.now)
-        q.events[slot].amount = v.cash
+    if positions == 0 and (cash or st.account.difference != 0):
+        slot = _step(v, q, ReconcileStep.CASH_DIFFERS.value if cash else ReconcileStep.CASH_OK.value, v.now)
+        q.events[slot].amount = v.cash - st.account.cash
     if f.quiet == 0 or st.run.reconciling != 0:
         _step(v, q, ReconcileStep.FINISHED.value, v.now)
     return False

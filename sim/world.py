@@ -14,7 +14,7 @@ import numpy as np
 
 from core.bars import SessionBlock
 from core.datasets.dataset import Dataset
-from core.kernel.kinds import CommandKind
+from core.kernel.kinds import SUBMITS
 from core.kernel.records import COMMAND, MAX_SYMBOLS
 from core.kernel.units import MINUTE
 from core.settings.scenario import Settings
@@ -24,7 +24,6 @@ from sim.market import DailySigma, calendar_events, integer_bars, minute_grid, p
 from sim.scenario import SETTLE, open_data
 from sim.setup import brief_venue, new_desk
 
-SUBMITS = (CommandKind.SUBMIT, CommandKind.SUBMIT_BRACKET, CommandKind.SUBMIT_OCO)
 HISTORY_SESSIONS = 20  # before the scenario's first, where the data has them
 
 

@@ -84,6 +84,9 @@ class CommandKind(IntEnum):
     REPLACE = 8  # new terms for an order, under a new number; `target_order` is the old one. Not the engine's own
 
 
+SUBMITS = frozenset({CommandKind.SUBMIT, CommandKind.SUBMIT_BRACKET, CommandKind.SUBMIT_OCO})
+
+
 class OrderStatus(IntEnum):
     """The quantity ledger lives beside it and never follows it."""
 
@@ -231,6 +234,7 @@ class OperatorAct(IntEnum):
     ADOPT_POSITION = 6  # symbol: take the broker's quantity as an adjustment
     CLEAR_SUSPENSE = 7
     CANCEL_ALL = 8
+    ADOPT_CASH = 9  # take the broker's cash as an adjustment
 
 
 class ReconcileStep(IntEnum):
@@ -240,7 +244,8 @@ class ReconcileStep(IntEnum):
     SYMBOL_OK = 2
     SYMBOL_DIFFERS = 3
     FINISHED = 4
-    EQUITY_DIFFERS = 5
+    CASH_DIFFERS = 5  # amount: theirs less ours
+    CASH_OK = 6  # told where it did not agree before
 
 
 class RejectReason(IntEnum):

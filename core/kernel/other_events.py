@@ -71,6 +71,8 @@ def on_operator(st: State, ev: Event) -> None:
                 exits.begin_exit(st, i, Cause.OPERATOR)
     elif act == OperatorAct.ADOPT_POSITION:
         reconciliation.adopt(st, ev.symbol)
+    elif act == OperatorAct.ADOPT_CASH:
+        reconciliation.adopt_cash(st)
     elif act == OperatorAct.CLEAR_SUSPENSE:
         st.account.suspense = 0
         set_condition(st, Condition.SUSPENSE, 0)
@@ -152,6 +154,7 @@ def on_split(st: State, ev: Event) -> None:
     sym.risk = muldiv(sym.risk, NANO, ev.ratio)
     sym.adv = muldiv(sym.adv, ev.ratio, NANO)
     sym.suspect = 0
+    sym.unreconciled = min(sym.unreconciled, reconciliation.DOUBT)  # the difference was one of old shares
     revalue(st, sym)
     if sym.stage == ExitStage.NONE:
         for order in (sym.entry, sym.target_order, sym.stop_order):

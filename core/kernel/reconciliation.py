@@ -1,7 +1,7 @@
 """Reconciliation with the broker as the engine sees it.
 
 The engine asks, its host compares orders, executions, positions and cash, and answers symbol by symbol. Nothing opens
-until it has ended. A difference stops its symbol until the operator has chosen; one of equity halts. An answer that
+until it has ended. A difference stops its symbol until the operator has chosen; one of cash halts. An answer that
 does not come is asked for again, each time after twice as long, while the trade stream is up; after `query_tries`
 the engine halts and calls the operator, whose RESUME asks anew. No trade is ever invented to make books match: what
 the operator adopts is an adjustment.
@@ -9,7 +9,7 @@ the operator adopts is an adjustment.
 
 from __future__ import annotations
 
-from core.kernel import exits, ledger
+from core.kernel import exits, ledger, margin
 from core.kernel.compiled import kernel
 from core.kernel.conditions import set_condition
 from core.kernel.kinds import CommandKind, Condition, Lane, NoteKind, ReconcileStep, Severity
@@ -18,8 +18,8 @@ from core.kernel.positions import contribute, execute
 from core.kernel.trades import fit_legs
 from core.kernel.types import Event, State
 
-UNANSWERED = 2  # action of the note
-DIFFERS = 2  # of a symbol's `unreconciled`: compared, and not the same; 1 is doubt, until the next comparison
+ADOPTED, UNANSWERED = 1, 2  # action of the note
+DOUBT, DIFFERS = 1, 2  # of a symbol's `unreconciled`: doubt waits for a comparison, a difference for the operator
 
 
 @kernel
@@ -77,12 +77,16 @@ def on_reconcile(st: State, ev: Event) -> None:
         st.run.reconciling = 0
         st.run.tries = 0
         set_condition(st, Condition.RECONCILING, 0)
-    elif ev.code == ReconcileStep.EQUITY_DIFFERS:
-        note(st, NoteKind.RECONCILIATION, Severity.CRITICAL, -1, ev.amount, st.account.equity)
+    elif ev.code == ReconcileStep.CASH_OK:
+        st.account.difference = 0
+    elif ev.code == ReconcileStep.CASH_DIFFERS:
+        if st.account.difference != ev.amount:
+            note(st, NoteKind.RECONCILIATION, Severity.CRITICAL, -1, ev.amount, st.account.cash)
+        st.account.difference = ev.amount
         set_condition(st, Condition.UNRECONCILED, 1)
     else:
         sym = st.symbols[ev.symbol]
-        sym.broker_qty = ev.qty
+        sym.difference = ev.qty - sym.qty
         differs = ev.code == ReconcileStep.SYMBOL_DIFFERS
         if differs and sym.unreconciled == 0:
             note(st, NoteKind.RECONCILIATION, Severity.CRITICAL, ev.symbol, ev.qty, sym.qty)
@@ -95,13 +99,13 @@ def on_reconcile(st: State, ev: Event) -> None:
 def adopt(st: State, symbol: int) -> None:
     """Take the broker's quantity as ours at the mark: an adjustment with a note, never an invented trade.
 
-    Nothing is taken unless the last comparison found a difference: the broker's quantity of an earlier one is of
-    that day, and a symbol that is only in doubt waits for the next.
+    Nothing is taken unless the last comparison found a difference; a symbol that is only in doubt waits for the next.
+    What both have booked since leaves the difference as it was.
     """
     sym = st.symbols[symbol]
     if sym.unreconciled != DIFFERS:
         return
-    difference = sym.broker_qty - sym.qty
+    difference = sym.difference
     cash = st.account.cash
     execute(st, sym, difference, sym.mark, 0)
     sym.adjusted += difference
@@ -109,9 +113,31 @@ def adopt(st: State, symbol: int) -> None:
     contribute(st, cash - st.account.cash)
     st.account.cash = cash
     st.account.equity = cash + st.account.value
+    sym.difference = 0
     sym.unreconciled = 0
     sym.gap = 0
     e = note(st, NoteKind.RECONCILIATION, Severity.WARNING, symbol, difference, sym.qty)
-    e.action = 1
+    e.action = ADOPTED
     exits.leave_if_turned(st, symbol)
     fit_legs(st, sym)
+
+
+@kernel
+def adopt_cash(st: State) -> None:
+    """Take the broker's cash as ours: capital that comes or goes, no result. Nothing unless the last comparison of it
+    found a difference; what both have booked since leaves that as it was.
+    """
+    a = st.account
+    difference = a.difference
+    if difference == 0:
+        return
+    contribute(st, difference)
+    a.cash += difference
+    a.equity = a.cash + a.value
+    a.difference = 0
+    e = note(st, NoteKind.RECONCILIATION, Severity.WARNING, -1, difference, a.cash)
+    e.action = ADOPTED
+    if st.run.reconciling == 0:  # else a comparison that nobody answers may be what halts us
+        set_condition(st, Condition.UNRECONCILED, 0)
+    if difference < 0:
+        margin.deficit_test(st)

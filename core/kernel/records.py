@@ -81,7 +81,7 @@ SYMBOL = _record(
     # the exit plan
     "stage exit_cause exit_since step_since exit_leg "
     # guards
-    "openings opened_today gap unreconciled broker_qty paged alerted",
+    "openings opened_today gap unreconciled difference paged alerted",
     ("ledger", EXECUTION, LEDGER),
 )
 
@@ -98,7 +98,7 @@ ACCOUNT = _record(
     "cash start_cash flows units realized fees dividends cost value gross maintenance reserved reserved_net "
     "equity unit_value high_water_mark reference drawdown day_start_equity day_start_unit daily_loss week_units0 "
     "week_units1 week_units2 week_units3 week_units4 weekly_loss last_equity last_maintenance bought_today "
-    "unsettled power_drift open_risk suspense"
+    "unsettled power_drift open_risk suspense difference"
 )
 
 MARGIN = _record(

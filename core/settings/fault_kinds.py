@@ -197,7 +197,7 @@ class Act(Section):
     """A person acts."""
 
     act: Literal["halt", "resume", "rearm", "reset_breaker", "flatten", "adopt", "clear_suspense", "cancel_all"] = (
-        Field(description="what the operator does")
+        Field(description="what the operator does; adopt takes over what differs, cash included")
     )
     lane: Literal["submit", "cancel", "query", "trade_stream", "data"] = Field(
         "submit", description="whose breaker is reset"

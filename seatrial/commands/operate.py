@@ -39,7 +39,10 @@ FLATTEN_EXAMPLES = examples(
     'seatrial flatten --reason "leaving for the weekend"', 'seatrial flatten IBM --reason "takeover rumour"'
 )
 CANCEL_EXAMPLES = examples('seatrial cancel --reason "spreads too wide"')
-ADOPT_EXAMPLES = examples('seatrial adopt IBM --reason "shares moved in by hand"')
+ADOPT_EXAMPLES = examples(
+    'seatrial adopt IBM --reason "shares moved in by hand"',
+    'seatrial adopt --cash --reason "the broker rounds, $1.20 since June"',
+)
 
 
 class Act(StrEnum):
@@ -175,21 +178,27 @@ def cancel(
 
 
 def adopt(
-    symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL", help="Whose position is taken over.")],
     reason: Reason,
+    symbols: Annotated[list[str] | None, typer.Argument(metavar="SYMBOL", help="Whose position is taken over.")] = None,
+    cash: Annotated[bool, typer.Option("--cash", help="Take the broker's cash over.")] = False,
     actor: Actor = None,
     database_url: Url = DEFAULT,
     run: RunName = None,
     as_json: Json = False,
 ) -> None:
-    """Take the broker's quantity of a symbol over.
+    """Take the broker's quantity of a symbol over, or its cash.
 
-    For a symbol whose position differs from the broker's, once it is known why. It is booked as an adjustment at the
-    mark, and never as a trade. Where the last comparison found no difference, nothing happens.
+    For what differs from the broker's, once it is known why. Shares are booked at the mark and cash as it is, both as
+    an adjustment of the capital, never as a trade or a result. Where the last comparison found no difference, nothing
+    happens. Cash is compared where all positions agree: shares first.
     """
     from core.kernel.kinds import OperatorAct
 
-    _submit(_Asked(database_url, run, actor, reason, as_json), OperatorAct.ADOPT_POSITION, symbols)
+    if cash == bool(symbols):
+        problem = "goes without --cash" if cash else "is missing"
+        raise InputError("SYMBOL", problem, "Name the symbols whose positions are to be taken over, or --cash alone.")
+    act = OperatorAct.ADOPT_CASH if cash else OperatorAct.ADOPT_POSITION
+    _submit(_Asked(database_url, run, actor, reason, as_json), act, symbols)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The account's books: positions, cash, equity over time, day trades and the activities, all made from the news.
 
-Cash moves exactly as the venue's does: a purchase costs the notional rounded up to a micro, a sale brings it rounded
-down, less the fee. Cost is kept as quantity times price without rounding; closing takes its share of it.
+Cash moves as the venue's does: a purchase costs the notional rounded up to a micro, a sale brings it rounded down. The
+regulatory fees of a day are pending until they are charged in one sum, before the next one begins; the venue takes them
+with the execution. Cost is kept as quantity times price without rounding; closing takes its share of it.
 
 A day trade (FINRA 4210(f)(8)(B), in force until 2026-06-04) is a closing execution in a symbol that was opened the
 same day; the opening counts for one. A fill through zero closes first and opens then.
@@ -68,6 +69,7 @@ class Ledger:
     last_equity: int = field(init=False)
     start_cash: int = field(init=False)
     last_maintenance: int = 0
+    pending_fees: int = 0
     equity_rows: list[tuple[int, int, bool]] = field(default_factory=list)  # time, equity, regular hours
     activities: list[dict[str, Any]] = field(default_factory=list)
     cashflows: list[tuple[int, str, int]] = field(default_factory=list)
@@ -110,7 +112,8 @@ class Ledger:
         position = self.positions[order.symbol]
         self.day_trades[-1] += position.apply(order.side, qty, price)
         self.trades[-1] += 1
-        self.cash += -order.side * qty * price // MICRO - fee
+        self.cash += -order.side * qty * price // MICRO
+        self.pending_fees += fee
         self.activities.append(
             {
                 "id": activity_id(time, execution),
@@ -146,6 +149,12 @@ class Ledger:
         if symbol >= 0:
             activity |= {"symbol": self.symbols[symbol], "qty": dec(self.positions[symbol].qty)}
         self.activities.append(activity)
+
+    def charge(self, time: int, date: int) -> None:
+        """Book the fees that are pending."""
+        if self.pending_fees:
+            self.flow("FEE", -self.pending_fees, time, date)
+            self.pending_fees = 0
 
     def split(self, symbol: int, ratio: int) -> None:
         """Multiply a position by new shares per old, nanos; its cost stays."""

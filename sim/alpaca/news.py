@@ -95,6 +95,7 @@ class Newsroom:
         ledger = self._broker.ledger
         if kind == EventKind.SESSION:
             if e["code"] == Phase.PRE:
+                ledger.charge(int(e["t_market"]), self._today())
                 ledger.open_day()
             elif e["code"] == Phase.POST:
                 ledger.close_day(self._broker.regime.maintenance(ledger))
@@ -108,8 +109,11 @@ class Newsroom:
             ledger.split(int(e["symbol"]), int(e["ratio"]))
         elif kind == EventKind.CASH_FLOW:
             name = CASH_TYPES.get(CashKind(int(e["code"])), "JNLC")
-            date = int(self._broker.world.session["date"])
-            ledger.flow(name, int(e["amount"]), int(e["t_market"]), date, int(e["symbol"]))
+            ledger.flow(name, int(e["amount"]), int(e["t_market"]), self._today(), int(e["symbol"]))
+
+    def _today(self) -> int:
+        """The session's date, days since 1970."""
+        return int(self._broker.world.session["date"])
 
     # -- orders -------------------------------------------------------------------------------------------------------
 

@@ -78,13 +78,15 @@ def _operator(v: Venue, q: Queue, f: Fault, begins: int) -> None:
 
 @kernel
 def _for_symbols(v: Venue, q: Queue, f: Fault) -> None:
-    """An act for every symbol in scope where it is about symbols, else once."""
+    """An act for every symbol in scope where it is about symbols, else once. Who adopts takes the cash over too."""
     if f.a != OperatorAct.ADOPT_POSITION and f.a != OperatorAct.FLATTEN:
         act(q, v.now, f.a, f.b, -1)
         return
     for s in range(v.symbols):
         if f.symbols[s] != 0:
             act(q, v.now, f.a, f.b, s)
+    if f.a == OperatorAct.ADOPT_POSITION:
+        act(q, v.now, OperatorAct.ADOPT_CASH.value, f.b, -1)
 
 
 @kernel

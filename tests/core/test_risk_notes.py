@@ -358,8 +358,10 @@ def test_every_state_of_a_breaker_has_words(state: Breaker) -> None:
 
 
 def test_what_concerns_the_account_names_no_symbol() -> None:
-    equity = read(note(NoteKind.RECONCILIATION, 2_500_000, 9 * MICRO, **CRITICAL), "")
-    assert (equity.metric, equity.detail) == ("equity", "The broker's equity differs from ours by $2.50.")
+    cash = read(note(NoteKind.RECONCILIATION, 2_500_000, 9 * MICRO, **CRITICAL), "")
+    assert (cash.metric, cash.detail) == ("cash", "The broker's cash differs from our $9.00 by $2.50.")
+    adopted = read(note(NoteKind.RECONCILIATION, -1_200_000, 9 * MICRO, action=1), "")
+    assert adopted.detail == "The broker's cash was adopted: -$1.20 booked, $9.00 now."
     flatten = read(note(NoteKind.OPERATOR, OperatorAct.FLATTEN), "")
     assert flatten.detail == "Operator: flatten."
     again = read(note(NoteKind.DUPLICATE_FILL, -MICRO), "")

@@ -349,6 +349,8 @@ def test_an_adopted_difference_is_an_adjustment_and_counts_from_then_on() -> Non
         ("split", 7, 0),
     ]
     assert rows[1]["symbol"] == "AAA"
+    (cash,) = cash_rows(notes=(adopted | {"symbol": -1},))
+    assert (cash["kind"], cash["symbol"], cash["amount"], cash["qty_change"]) == ("adjustment", None, -3, 0)
 
 
 def test_what_moves_nothing_is_no_cash_event() -> None:

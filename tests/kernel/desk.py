@@ -310,8 +310,8 @@ class Desk:
     def stream(self, up: bool) -> Step:
         return self.send(EventKind.STREAM, code=1 if up else 0)
 
-    def reconcile(self, stage: ReconcileStep, symbol: int = -1, qty: float = 0) -> Step:
-        return self.send(EventKind.RECONCILE, code=stage, symbol=symbol, qty=micros(qty))
+    def reconcile(self, stage: ReconcileStep, symbol: int = -1, qty: float = 0, amount: float = 0) -> Step:
+        return self.send(EventKind.RECONCILE, code=stage, symbol=symbol, qty=micros(qty), amount=micros(amount))
 
     def reconciled(self) -> Step:
         self.reconcile(ReconcileStep.STARTED)

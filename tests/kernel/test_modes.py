@@ -149,8 +149,8 @@ def test_the_strictest_condition_decides_and_each_leaves_by_itself(desk: Desk) -
     assert modes == [data, broker, halted, halted, halted, data, Mode.NORMAL]
 
 
-def test_equity_that_differs_halts_until_the_operator_resumes(desk: Desk) -> None:
-    desk.reconcile(ReconcileStep.EQUITY_DIFFERS)
+def test_cash_that_differs_halts_until_the_operator_resumes(desk: Desk) -> None:
+    desk.reconcile(ReconcileStep.CASH_DIFFERS, amount=7)
     assert desk.mode == Mode.HALTED
     desk.reconciled()
     assert desk.mode == Mode.HALTED

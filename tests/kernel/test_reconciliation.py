@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from core.kernel.kinds import CommandKind, Condition, EventKind, Mode, NoteKind, OperatorAct, ReconcileStep, Refusal
-from core.kernel.units import MICRO
-from tests.kernel.desk import Desk, OpenDesk
+import pytest
+
+from core.kernel.kinds import (
+    CashKind,
+    CommandKind,
+    Condition,
+    EventKind,
+    Mode,
+    NoteKind,
+    OperatorAct,
+    ReconcileStep,
+    Refusal,
+)
+from core.kernel.reconciliation import ADOPTED, DOUBT
+from core.kernel.units import MICRO, NANO
+from tests.kernel.desk import Desk, OpenDesk, micros
 
 
 def reconnect(desk: Desk) -> None:
@@ -107,8 +120,66 @@ def test_symbols_that_agree_trade_on_while_one_does_not(desk: Desk) -> None:
     assert desk.decide(symbol=0).refused == {Refusal.UNRECONCILED}
 
 
-def test_a_halt_for_equity_is_announced_once_and_cleared(desk: Desk) -> None:
-    first = desk.reconcile(ReconcileStep.EQUITY_DIFFERS)
-    assert first.noted.count(NoteKind.RECONCILIATION) == 1
+def test_a_difference_is_adopted_whatever_both_have_booked_since(desk: Desk) -> None:
+    held = desk.hold()
+    desk.reconcile(ReconcileStep.SYMBOL_DIFFERS, symbol=0, qty=70)
+    desk.fill(held.stop, 60)
+    desk.operator(OperatorAct.ADOPT_POSITION, symbol=0)
+    assert desk.shares == 10
+
+
+def test_after_a_split_a_difference_waits_for_a_comparison_in_new_shares(desk: Desk) -> None:
+    desk.hold()
+    desk.reconcile(ReconcileStep.SYMBOL_DIFFERS, symbol=0, qty=70)
+    desk.send(EventKind.SPLIT, symbol=0, ratio=2 * NANO)
+    desk.operator(OperatorAct.ADOPT_POSITION, symbol=0)
+    assert (desk.shares, desk.symbol().unreconciled) == (200, DOUBT)
+    desk.reconcile(ReconcileStep.SYMBOL_DIFFERS, symbol=0, qty=140)
+    desk.operator(OperatorAct.ADOPT_POSITION, symbol=0)
+    assert (desk.shares, desk.symbol().unreconciled) == (140, 0)
+
+
+def test_a_halt_for_cash_is_announced_once_and_cleared(desk: Desk) -> None:
+    steps = [desk.reconcile(ReconcileStep.CASH_DIFFERS, amount=-50) for _ in range(2)]
+    assert [step.noted.count(NoteKind.RECONCILIATION) for step in steps] == [1, 0]
+    assert (steps[0].note(NoteKind.RECONCILIATION).value, desk.mode) == (-50 * MICRO, Mode.HALTED)
     step = desk.operator(OperatorAct.RESUME)
     assert step.note(NoteKind.CLEARED).metric == Condition.UNRECONCILED
+
+
+@pytest.mark.parametrize("amount", [-2_000, 0.5])
+def test_adopted_cash_is_capital_and_no_result(desk: Desk, amount: float) -> None:
+    desk.hold()
+    cash = desk.account.cash
+    desk.reconcile(ReconcileStep.CASH_DIFFERS, amount=amount)
+    desk.cash(10, CashKind.INTEREST)  # booked by both
+    desk.timer()
+    unit = desk.account.unit_value
+    desk.operator(OperatorAct.RESUME)
+    note = desk.operator(OperatorAct.ADOPT_CASH).note(NoteKind.RECONCILIATION)
+    assert (note.action, note.value, note.symbol) == (ADOPTED, micros(amount), -1)
+    assert desk.account.cash == cash + micros(amount + 10)
+    assert desk.account.flows == micros(amount)
+    desk.timer()
+    assert abs(desk.account.unit_value - unit) <= 1
+    assert NoteKind.RECONCILIATION not in desk.operator(OperatorAct.ADOPT_CASH).noted
+
+
+def test_adopting_cash_ends_the_halt_unless_a_comparison_is_still_awaited(desk: Desk) -> None:
+    desk.reconcile(ReconcileStep.CASH_DIFFERS, amount=7)
+    desk.reconcile(ReconcileStep.STARTED)
+    desk.operator(OperatorAct.ADOPT_CASH)
+    assert desk.active(Condition.UNRECONCILED)
+    desk.reconcile(ReconcileStep.CASH_DIFFERS, amount=7)
+    desk.reconcile(ReconcileStep.FINISHED)
+    desk.operator(OperatorAct.ADOPT_CASH)
+    assert desk.mode == Mode.NORMAL
+
+
+def test_cash_that_agrees_again_is_not_adopted(desk: Desk) -> None:
+    cash = desk.account.cash
+    desk.reconcile(ReconcileStep.CASH_DIFFERS, amount=7)
+    desk.reconcile(ReconcileStep.CASH_OK)
+    desk.operator(OperatorAct.ADOPT_CASH)
+    assert desk.account.cash == cash
+    assert desk.mode == Mode.HALTED, "somebody has to look all the same"

@@ -265,8 +265,12 @@ class Bottle:
 
     def ours(self) -> Ours:
         state = self.host.state[0]
+        account = state["account"]
         return Ours(
-            np.array(state["symbols"]["qty"][: len(SYMBOLS)]), int(state["account"]["cash"]), self.exchange.account
+            np.array(state["symbols"]["qty"][: len(SYMBOLS)]),
+            int(account["cash"]),
+            self.exchange.account,
+            bool(account["difference"]),
         )
 
     def compare(self, last: bool = True) -> Report | None:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.kernel.kinds import EventKind, OrderStatus, RejectReason
+from core.kernel.kinds import EventKind, Mode, OperatorAct, OrderStatus, RejectReason
 from core.kernel.reconciliation import DIFFERS
 from core.kernel.units import MICRO
 from live.alpaca.outcomes import Ambiguous
@@ -281,6 +281,30 @@ def test_cash_that_nothing_explains_halts():
     assert report is not None
     assert report.cash == -50 * MICRO
     assert not report.settled
+    assert bottle.host.state["run"]["mode"][0] == Mode.HALTED
+    again = bottle.compare()
+    assert again is not None
+    assert again.cash == -50 * MICRO
+
+
+def test_cash_that_a_person_adopts_is_ours():
+    bottle, _ = working()
+    bottle.exchange.cash -= 50
+    bottle.compare()
+    bottle.tell(EventKind.OPERATOR, code=OperatorAct.ADOPT_CASH)
+    report = bottle.compare()
+    assert report is not None
+    assert report.settled
+    assert bottle.host.state["run"]["mode"][0] == Mode.NORMAL
+
+
+def test_cash_that_agrees_again_is_told():
+    bottle, _ = working()
+    bottle.exchange.cash -= 50
+    bottle.compare()
+    bottle.exchange.cash += 50
+    bottle.compare()
+    assert bottle.host.state["account"]["difference"][0] == 0
 
 
 def test_another_account_ends_the_journal():

@@ -185,9 +185,9 @@ def test_trips_by_slowness_halt_too() -> None:
     assert kernel.st.conditions[Condition.TRIPS].active == 1
 
 
-def test_the_operator_can_resume_after_an_equity_difference() -> None:
+def test_the_operator_can_resume_after_a_difference_of_cash() -> None:
     kernel = ready()
-    kernel.send(EventKind.RECONCILE, code=ReconcileStep.EQUITY_DIFFERS, amount=MICRO)
+    kernel.send(EventKind.RECONCILE, code=ReconcileStep.CASH_DIFFERS, amount=MICRO)
     assert kernel.st.run.mode == Mode.HALTED
     kernel.send(EventKind.OPERATOR, code=OperatorAct.RESUME)
     assert kernel.st.run.mode == Mode.NORMAL

@@ -129,10 +129,10 @@ class Engine(RuleBasedStateMachine):
     def lane(self, kind: EventKind, lane: Lane) -> None:
         self._send(kind, code=int(lane))
 
-    @rule(step=some.sampled_from(ReconcileStep), symbol=symbols, shares=some.sampled_from((0, 0, 10)))
-    def reconcile(self, step: ReconcileStep, symbol: int, shares: int) -> None:
-        qty = micros(self.pair.twin.stocks[symbol].qty) + shares * MICRO
-        self._send(EventKind.RECONCILE, code=int(step), symbol=symbol, qty=qty)
+    @rule(step=some.sampled_from(ReconcileStep), symbol=symbols, more=some.sampled_from((0, 0, 10, -700)))
+    def reconcile(self, step: ReconcileStep, symbol: int, more: int) -> None:
+        qty = micros(self.pair.twin.stocks[symbol].qty) + more * MICRO
+        self._send(EventKind.RECONCILE, code=int(step), symbol=symbol, qty=qty, amount=more * MICRO)
 
     @rule(phase=some.sampled_from(Phase), new_day=some.booleans())
     def session(self, phase: Phase, new_day: bool) -> None:

@@ -122,6 +122,16 @@ def test_the_brokers_position_is_taken_over_on_request(host: Host, url: str):
     assert (int(symbol["qty"]), int(symbol["unreconciled"])) == (4 * MICRO, 0)
 
 
+def test_the_brokers_cash_is_taken_over_on_request(host: Host, url: str):
+    cash = host.books.account("cash")
+    fields = {"code": ReconcileStep.CASH_DIFFERS, "amount": -3 * MICRO}
+    host.handle(incoming(EventKind.RECONCILE, NOW + MINUTE, **fields))
+    assert host.books.run("mode") == Mode.HALTED
+    assert code_of("adopt", "--cash", "--reason", "it rounds", "--database-url", url) == 0
+    host.poll_operators()
+    assert (host.books.run("mode"), host.books.account("cash")) == (Mode.NORMAL, cash - 3 * MICRO)
+
+
 def test_entries_are_cancelled_on_request(host: Host, url: str):
     now = host.books.run("now")
     (submit,) = host.handle(signal(now, 1, 2))
@@ -160,7 +170,8 @@ def test_positions_are_closed_on_request(host: Host, url: str, tmp_path: Path):
         (("mode", "halt", "--reason", "r", "--actor", "a" * 65), "--actor: is longer than 64 characters"),
         (("flatten", "ZZZ", "--reason", "r"), "SYMBOL: ZZZ is not traded here. Choose from AAA, BBB, CCC."),
         (("adopt", "ZZZ", "--reason", "r"), "SYMBOL: ZZZ is not traded here. Choose from AAA, BBB, CCC."),
-        (("adopt", "--reason", "r"), "seatrial adopt: Missing argument 'SYMBOL'. `seatrial adopt --help` shows"),
+        (("adopt", "--reason", "r"), "SYMBOL: is missing. Name the symbols whose positions are to be taken over"),
+        (("adopt", "AAA", "--cash", "--reason", "r"), "SYMBOL: goes without --cash."),
         (
             ("mode", "sleep", "--reason", "r"),
             "ACT sleep: is not a choice. Choose from halt, resume, rearm, clear-suspense.",

@@ -56,6 +56,16 @@ def test_a_rehearsal_trades_as_the_simulation_does(tmp_path):
     assert (tmp_path / "live" / "report.html").stat().st_size > 10_000
 
 
+def test_fees_are_charged_the_next_morning_and_the_books_agree(tmp_path):
+    days = (*DAY, "--set", "data.end=2025-11-13")
+    code, found = rehearsed(tmp_path, "breakout-4w", *days, "--set", "venue.profile=live_conservative", "--out", "fees")
+    assert code == 0, found
+    assert {found["invariants"][name] for name in NAMES} == {"ok"}
+    (fee,) = Run.open(tmp_path / "fees").table("cash_events").to_pylist()
+    assert (fee["kind"], fee["symbol"]) == ("fee", None)
+    assert -5 < fee["amount"] < -1
+
+
 def test_a_process_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_path):
     database = f"sqlite:///{tmp_path / 'kept.db'}"
     words = ("three-strategies-4w", *DAY, "--kill-every", "2h", "--out", "killed", "--database-url", database)
@@ -161,6 +171,7 @@ def test_mishaps_are_planned_from_the_faults_of_the_operators_group(tmp_path):
         (OperatorAct.RESUME, None, None),
         (OperatorAct.RESET_BREAKER, None, Lane.CANCEL),
         (OperatorAct.ADOPT_POSITION, "ALFA", None),
+        (OperatorAct.ADOPT_CASH, None, None),
     ]
     assert sorted(plan.begun) == [2, 3, 4, 5]
     assert death == Death(death.back - 5 * rehearsal.MINUTE, back=death.back, fault=0)

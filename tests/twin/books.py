@@ -70,7 +70,7 @@ class Stock:
     opened_today: int = 0
     gap: Decimal = ZERO
     unreconciled: int = 0
-    broker_qty: Decimal = ZERO
+    difference: Decimal = ZERO
 
     @property
     def value(self) -> Decimal:
@@ -170,6 +170,7 @@ class Account:
     power_drift: Decimal = ZERO
     open_risk: Decimal = ZERO
     suspense: int = 0
+    difference: Decimal = ZERO
 
     def __post_init__(self) -> None:
         self.start_cash = self.units = self.day_start_equity = self.last_equity = self.cash

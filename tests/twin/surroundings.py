@@ -209,6 +209,8 @@ class Surroundings:
                 self.begin_exit(stock, Cause.OPERATOR)
         elif act == OperatorAct.ADOPT_POSITION:
             self._adopt(self.stocks[event.symbol])
+        elif act == OperatorAct.ADOPT_CASH:
+            self._adopt_cash()
         elif act == OperatorAct.CLEAR_SUSPENSE:
             self.account.suspense = 0
             self.set(Condition.SUSPENSE, False)
@@ -220,16 +222,30 @@ class Surroundings:
         if stock.unreconciled != 2:
             return
         before = stock.qty
-        a, cash = self.account, stock.trade(stock.broker_qty - stock.qty, stock.mark, ZERO)
+        a, cash = self.account, stock.trade(stock.difference, stock.mark, ZERO)
         a.cash += cash
         self._contribute(-cash)
         a.cash -= cash
         stock.adjusted += stock.qty - before
         stock.rebase()
-        stock.unreconciled, stock.gap = 0, ZERO
+        stock.difference, stock.unreconciled, stock.gap = ZERO, 0, ZERO
         self.note(NoteKind.RECONCILIATION, Severity.WARNING, stock.number)
         self.leave_if_turned(stock)
         self.fit_legs(stock)
+
+    def _adopt_cash(self: Engine) -> None:
+        """The broker's cash, as capital that has come or gone."""
+        a = self.account
+        if not a.difference:
+            return
+        self._contribute(a.difference)
+        a.cash += a.difference
+        self.note(NoteKind.RECONCILIATION, Severity.WARNING)
+        if not self.reconciling:
+            self.set(Condition.UNRECONCILED, False)
+        if a.difference < 0:
+            self.test_deficit()
+        a.difference = ZERO
 
     def on_stream(self: Engine, event) -> None:
         self.streaming = bool(event.code)
@@ -280,12 +296,16 @@ class Surroundings:
             self.asked = self.now if started else self.asked
             self.reconciling = started
             self.set(Condition.RECONCILING, self.reconciling)
-        elif event.code == ReconcileStep.EQUITY_DIFFERS:
-            self.note(NoteKind.RECONCILIATION, Severity.CRITICAL)
+        elif event.code == ReconcileStep.CASH_OK:
+            self.account.difference = ZERO
+        elif event.code == ReconcileStep.CASH_DIFFERS:
+            if self.account.difference != exact(event.amount):
+                self.note(NoteKind.RECONCILIATION, Severity.CRITICAL)
+            self.account.difference = exact(event.amount)
             self.set(Condition.UNRECONCILED, True)
         else:
             stock = self.stocks[event.symbol]
-            stock.broker_qty = exact(event.qty)
+            stock.difference = exact(event.qty) - stock.qty
             if event.code == ReconcileStep.SYMBOL_OK:
                 stock.unreconciled, stock.gap = 0, ZERO
             else:
@@ -327,6 +347,7 @@ class Surroundings:
         stock.target_price = on_grid(stock.side, stock.target_price)
         stock.stop_price = on_grid(stock.side, stock.stop_price)
         stock.adv, stock.suspect = floor6(stock.adv * ratio), ZERO
+        stock.unreconciled = min(stock.unreconciled, 1)
         if stock.stage == ExitStage.NONE:
             any(self.cancel(n) for n in (stock.entry, stock.target_order, stock.stop_order))
 

@@ -222,7 +222,12 @@ class World(Broker):
         rng, i = self.rng, self._symbol()
         step = rng.choice(list(ReconcileStep))
         qty = micros(self.twin.stocks[i].qty) + rng.choice((0, 0, 5 * MICRO))
-        return EventKind.RECONCILE, {"code": int(step), "symbol": i, "qty": qty, "amount": MICRO}
+        return EventKind.RECONCILE, {
+            "code": int(step),
+            "symbol": i,
+            "qty": qty,
+            "amount": rng.choice((1, -900)) * MICRO,
+        }
 
     def _cash(self):
         equity = micros(self.twin.equity)

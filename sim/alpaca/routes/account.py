@@ -50,7 +50,7 @@ def account_body(at: Exchange) -> dict[str, Any]:
         "short_market_value": dec(ledger.short_value),
         "sma": "0",
         "accrued_fees": "0",
-        "pending_reg_taf_fees": "0",
+        "pending_reg_taf_fees": dec(ledger.pending_fees),
         "intraday_adjustments": "0",
         "pending_transfer_in": None,
         "pending_transfer_out": None,
