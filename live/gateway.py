@@ -9,9 +9,9 @@ block, and are made in threads. While a snapshot is being compared, news waits, 
 stand still; it is bounded by the time of the reading.
 
 Reconciliation runs when the engine asks for it, when the stream said something that does not fit our books, when a day
-begins, since the broker books fees and dividends overnight, and every `poll` while orders are open: a stream that
-answers pings and says nothing is found out that way. A run that the engine did not ask for and that finds nothing
-leaves no trace.
+begins, since the broker books fees and dividends overnight, and every `poll` while orders are open or the last one
+left a difference: a stream that answers pings and says nothing is found out that way, and so is what follows when a
+person adopts. A run that the engine did not ask for and that finds nothing leaves no trace.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ class Gateway:
             if await self._pace.wait(self._poll_now, self.poll or None):
                 if not self._awaited():
                     await self._pace.sleep(SECOND)  # the rest of a burst may explain it
-            elif not int(self._host.state["run"]["working"][0]):
+            elif self._reconciler.settled and not int(self._host.state["run"]["working"][0]):
                 continue
             self._poll_now.clear()
             if self._listening:

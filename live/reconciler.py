@@ -70,6 +70,7 @@ class Reconciler:
     def __init__(self, desk: Desk, books: Books, line: Line) -> None:
         self.policy = Policy()
         self.account = ""  # the broker's id of it, once told
+        self.settled = True  # whether the last comparison left nothing open
         self._desk = desk
         self._books = books
         self._rest = line.rest
@@ -136,6 +137,7 @@ class Reconciler:
         enough = last or report.settled
         if enough:
             self._tell(call, report)
+            self.settled = report.settled
             self.account = snapshot.account.id
             self._since = max(self._started, snapshot.time - self.policy.overlap)
         self._desk.release()

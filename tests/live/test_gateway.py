@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from core.errors import InputError
-from core.kernel.kinds import EventKind, LaneFailure, OrderStatus, Phase, ReconcileStep
+from core.kernel.kinds import EventKind, LaneFailure, OperatorAct, OrderStatus, Phase, ReconcileStep
 from core.kernel.reconciliation import DIFFERS
 from core.kernel.units import MICRO, MINUTE, SECOND
 from live.alpaca.endpoint import Endpoint
@@ -185,6 +185,35 @@ def test_a_difference_stops_the_symbol_after_the_last_look():
     desk = tell(act)
     steps = [e.fields["code"] for e in desk.host.journal if e.kind == EventKind.RECONCILE]
     assert steps.count(ReconcileStep.SYMBOL_DIFFERS) == 1
+
+
+def test_a_person_who_adopts_hears_what_is_left_and_can_adopt_that_too():
+    async def act(desk: Desk) -> None:
+        desk.gateway.poll = SECOND // 10
+        desk.exchange.positions["BBB"] = 7  # type: ignore[assignment]
+        desk.exchange.cash -= 700
+        await desk.until(lambda: desk.host.symbol(1).unreconciled == DIFFERS)
+        desk.tell(EventKind.OPERATOR, code=OperatorAct.ADOPT_POSITION, symbol=1)
+        account = desk.host.state["account"]
+        await desk.until(lambda: account["difference"][0] == -700 * MICRO)
+        assert not desk.signal(symbol=2)
+        desk.tell(EventKind.OPERATOR, code=OperatorAct.ADOPT_CASH)
+        await desk.until(lambda: desk.gateway._reconciler.settled and desk.reconciled())
+        assert account["cash"][0] == int(desk.exchange.cash * MICRO)
+        assert desk.signal(symbol=2)
+
+    tell(act)
+
+
+def test_books_are_compared_when_a_day_begins():
+    async def act(desk: Desk) -> None:
+        await desk.until(desk.reconciled)
+        desk.gateway.poll = 0
+        desk.exchange.move("FEE", "-3")
+        desk.tell(EventKind.SESSION, code=Phase.PRE, amount=2, qty=HOURS)
+        await desk.until(lambda: EventKind.CASH_FLOW in desk.host.kinds())
+
+    tell(act)
 
 
 def test_a_fill_that_the_stream_forgot_is_missed_by_its_sum():
