@@ -237,7 +237,7 @@ class Trader:
         self._begin(session)
         for bar in self.host.bars_since(int(session["pre"])):  # which count before those of the session's brief
             self._history.put(int(bar["symbol"]), _received(bar, self._plan.spec.symbols))
-        self._minute = self._clock.now() // MINUTE * MINUTE
+        self._minute = (self._clock.now() - self._plan.grace) // MINUTE * MINUTE  # the minute before may be ending
         begins = {Phase.PRE: "pre", Phase.REGULAR: "open", Phase.POST: "close", Phase.CLOSED: "post"}
         return int(session[begins[Phase(int(run["phase"]))]])
 

@@ -215,6 +215,18 @@ def test_who_starts_again_tells_nothing_twice_and_knows_the_bars_of_before(sqlit
     assert seen.close[5, 0] == 103.0
 
 
+def test_a_minute_that_ends_around_a_restart_ends_once(sqlite_url: str):
+    with life(sqlite_url, OPEN) as first:
+        first.at(OPEN)
+        first.at(OPEN + MINUTE + 2 * SECOND, bar(OPEN))
+    with life(sqlite_url, OPEN + 2 * MINUTE + SECOND) as second:
+        second.at(OPEN + 2 * MINUTE + 2 * SECOND, bar(OPEN + MINUTE))
+        assert second.told(EventKind.TIMER) == [("TIMER", 1), ("TIMER", 2)]
+    with life(sqlite_url, OPEN + 2 * MINUTE + 2 * SECOND) as third:
+        third.at(OPEN + 2 * MINUTE + 3 * SECOND)
+        assert third.told(EventKind.TIMER) == [("TIMER", 1), ("TIMER", 2)]
+
+
 def test_bars_of_before_count_until_one_is_heard(sqlite_url: str):
     def joined(session: np.void) -> Day:
         known = [bar(OPEN + minute * MINUTE, close=90 + minute) for minute in range(5)]
