@@ -97,10 +97,11 @@ class Host:
         restart too many.
         """
         with writer.transaction() as connection:
-            recovered = recovery.recover(connection, spec, genesis, clock.now())
-            restarts = runs.count_since(connection, recovered.run, "restart", clock.now() - RESTART_WINDOW)
-        if restarts >= RESTARTS:
-            problem = f"was restarted {restarts} times in ten minutes"
+            now = clock.now()
+            recovered = recovery.recover(connection, spec, genesis, now)
+            restarts = runs.newest_received(connection, recovered.run, "restart", RESTARTS)
+        if sum(0 <= now - restart < RESTART_WINDOW for restart in restarts) == RESTARTS:
+            problem = f"was restarted {RESTARTS} times in ten minutes"
             raise InputError(f"run {spec.name}", problem, "Find out why it ends, then wait ten minutes.")
         host = cls(writer, recovered, clock, observers)
         if not recovered.new:

@@ -137,16 +137,21 @@ class Trader:
             for task in self.work():
                 group.create_task(task)
             while True:
-                now = self._clock.now()
-                jump = self._watch.look()
-                self.gateway.deliver(*([jump] if jump is not None else []))
-                self.enter(now)
-                self.conclude(now)
-                self.ask_operators()
+                now = self.keep_up()
                 self._arrived.clear()
                 due = self.next_due()
                 await self._pace.wait(self._arrived, SECOND if due is None else min(max(due - now, 0), SECOND))
         raise AssertionError("the loop above does not end")
+
+    def keep_up(self) -> int:
+        """Do what has come due by the clock, and hear of a clock that was moved; returns the time that it shows."""
+        now = self._clock.now()
+        jump = self._watch.look()
+        self.gateway.deliver(*([jump] if jump is not None else []))
+        self.enter(now)
+        self.conclude(now)
+        self.ask_operators()
+        return now
 
     def enter(self, now: int) -> None:
         """Time has come to `now`: tell the phases that have begun since."""
@@ -237,7 +242,8 @@ class Trader:
         self._begin(session)
         for bar in self.host.bars_since(int(session["pre"])):  # which count before those of the session's brief
             self._history.put(int(bar["symbol"]), _received(bar, self._plan.spec.symbols))
-        self._minute = (self._clock.now() - self._plan.grace) // MINUTE * MINUTE  # the minute before may be ending
+        # The minute before may be ending; the engine's time is ahead of a clock that has been put back.
+        self._minute = (int(run["now"]) - self._plan.grace) // MINUTE * MINUTE
         begins = {Phase.PRE: "pre", Phase.REGULAR: "open", Phase.POST: "close", Phase.CLOSED: "post"}
         return int(session[begins[Phase(int(run["phase"]))]])
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from core.errors import InputError
 from core.kernel.digest import state_digest
-from core.kernel.records import COMMAND, STATE
+from core.kernel.records import COMMAND, EVENT, STATE
 from live.books import layout
 from live.events import Outgoing, Verdict
 from live.store.journal import GENESIS
@@ -181,10 +181,11 @@ def open_alerts(connection: Connection, run: int) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in connection.execute(query)]
 
 
-def count_since(connection: Connection, run: int, kind: str, since: int) -> int:
-    """How many events of a kind the journal has since a time, ns UTC."""
-    query = select(func.count()).select_from(Journal).where(Journal.run == run, Journal.kind == kind)
-    return int(connection.execute(query.where(Journal.t_visible >= since)).scalar_one())
+def newest_received(connection: Connection, run: int, kind: str, count: int) -> list[int]:
+    """When the newest events of a kind were received by the machine's clock, ns UTC, which may have been set since."""
+    query = select(Journal.event).where(Journal.run == run, Journal.kind == kind)
+    found = connection.execute(query.order_by(Journal.seq.desc()).limit(count)).scalars()
+    return [int(np.frombuffer(event, EVENT)["t_received"][0]) for event in found]
 
 
 def outgoing(row: Any) -> Outgoing:
