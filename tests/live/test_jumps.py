@@ -29,7 +29,7 @@ from tests.doses import NIGHTLY, dose
 from tests.live.story import SPEC, database, genesis
 from tests.live.test_service import NOWHERE, brief
 
-WEEKS = {  # a Friday, what follows it, and what is special about it
+WEEKS = {  # by what is special about them
     "clocks go forward": sessions(date(2026, 3, 6), date(2026, 3, 11)),
     "clocks go back": sessions(date(2026, 10, 30), date(2026, 11, 4)),
     "a holiday and a half day": sessions(date(2026, 11, 25), date(2026, 12, 1)),
