@@ -227,6 +227,15 @@ def cancel(st: State, order: int) -> bool:
 
 
 @kernel
+def cancel_again(st: State, order: int) -> None:
+    """Insist on a cancellation that was asked for, whatever for: one that is confirmed and never comes leaves an order
+    that may fill, long after its reason has gone."""
+    slot = find(st, order)
+    if slot >= 0 and st.orders[slot].cancel_sent != 0:
+        cancel(st, order)
+
+
+@kernel
 def withdraw_entries(st: State) -> None:
     """Ask for the cancellation of every entry that still works."""
     for i in range(st.config.symbols):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.kernel import brackets, exits
 from core.kernel.compiled import kernel
 from core.kernel.kinds import Cause, ExitStage, Mode, OrderStatus, Role
-from core.kernel.orders import cancel
+from core.kernel.orders import cancel, cancel_again
 from core.kernel.positions import reserve
 from core.kernel.types import Order, State, Symbol
 
@@ -61,7 +61,7 @@ def _watch_siblings(st: State, sym: Symbol) -> None:
 
 @kernel
 def watch_trade(st: State, symbol: int, closing: bool) -> None:
-    """At each timer: the exit plan; or horizon and closing time, protection, and stray siblings."""
+    """At each timer: the exit plan; or horizon and closing time, an entry withdrawn, protection, and stray siblings."""
     sym = st.symbols[symbol]
     if sym.stage != ExitStage.NONE:
         exits.watch_exit(st, symbol)
@@ -72,6 +72,7 @@ def watch_trade(st: State, symbol: int, closing: bool) -> None:
     if closing or (sym.horizon != 0 and st.run.now >= sym.horizon):
         exits.begin_exit(st, symbol, Cause.SIGNAL)
         return
+    cancel_again(st, sym.entry)
     brackets.watch_protection(st, sym)
     if sym.unprotected_since != 0:
         brackets.protect(st, symbol)

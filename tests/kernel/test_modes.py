@@ -178,3 +178,16 @@ def test_a_storm_of_rejects_stops_until_the_operator_resumes(open_desk: OpenDesk
     assert desk.mode == Mode.BROKER_DEGRADED
     desk.operator(OperatorAct.RESUME)
     assert desk.mode == Mode.NORMAL
+
+
+def test_a_withdrawal_is_insisted_on_when_its_reason_has_gone(desk: Desk) -> None:
+    """A broker, or what stands before it, may confirm a cancellation and never make it."""
+    entry = desk.enter()
+    desk.operator(OperatorAct.HALT)
+    desk.news(EventKind.ORDER_PENDING_CANCEL, entry)
+    desk.operator(OperatorAct.RESUME)
+    assert desk.mode == Mode.NORMAL
+    sent = [command for minute in range(3) for command in desk.minute(100.0, 100.0).sent]
+    assert sent.count(CommandKind.CANCEL) >= 2
+    desk.news(EventKind.ORDER_CANCELED, entry)
+    assert entry not in [command.order for command in desk.minute(100.0, 100.0).commands]

@@ -22,6 +22,8 @@ from tests.live.bottle import SYMBOLS, Bottle
 SEEDS = (
     *range(dose(300, 20_000, "SEATRIAL_SYSTEM_SEEDS")),
     1685,  # an id that another order of ours has taken
+    2374,  # a withdrawal that was confirmed, and never came
+    4335,
 )
 STEPS, REST = 60, 120
 FATES = ("unsent", "lost request", "lost answer", "429", "503", "200")

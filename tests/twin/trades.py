@@ -213,6 +213,8 @@ class Trades:
         if closing or 0 < stock.horizon <= self.now:
             self.begin_exit(stock, Cause.SIGNAL)
             return
+        if stock.entry in self.live and self.live[stock.entry].cancel_sent:
+            self.cancel(stock.entry)
         self.watch_protection(stock)
         if stock.unprotected_since:
             self.protect(stock)
