@@ -21,7 +21,7 @@ from core.kernel.kinds import (
 from core.kernel.ledger import rebase
 from core.kernel.orders import cancel, withdraw_entries
 from core.kernel.outputs import note
-from core.kernel.positions import contribute, revalue
+from core.kernel.positions import contribute, restate, revalue
 from core.kernel.records import LANES
 from core.kernel.types import Event, State, Symbol
 from core.kernel.units import NANO, muldiv, notional, ratio, share
@@ -145,6 +145,8 @@ def on_split(st: State, ev: Event) -> None:
     before = sym.qty
     sym.qty = quantity if sym.qty > 0 else -quantity
     sym.adjusted += sym.qty - before
+    if sym.qty == 0:
+        restate(st, sym, 0, 0, sym.realized - sym.cost, 0)  # what was paid for less than a micro-share is lost
     rebase(sym)
     sym.split_at = ev.t_market
     sym.split_ratio = ev.ratio

@@ -59,6 +59,16 @@ def test_a_sibling_clock_stops_when_the_position_returns() -> None:
     assert CommandKind.CANCEL not in kinds(kernel)
 
 
+@pytest.mark.parametrize("shares", [3, -3])
+def test_what_a_split_leaves_of_some_micro_shares_has_no_cost(shares: int) -> None:
+    kernel = ready()
+    kernel.send(EventKind.FOREIGN_FILL, symbol=0, execution=1, qty=shares, price=PRICE)
+    cash = kernel.st.account.cash
+    kernel.send(EventKind.SPLIT, symbol=0, ratio=NANO // 10)
+    assert (kernel.st.symbols[0].qty, kernel.st.symbols[0].cost, kernel.st.account.cash) == (0, 0, cash)
+    assert kernel.broken() == 0
+
+
 def test_legs_of_an_adopted_flat_position_are_withdrawn() -> None:
     kernel = held(daily_loss=NANO // 2, max_drawdown=NANO // 2)
     kernel.send(EventKind.RECONCILE, code=ReconcileStep.SYMBOL_DIFFERS, symbol=0, qty=0)

@@ -340,6 +340,8 @@ class Surroundings:
         before = stock.qty
         stock.qty = shares if stock.qty > 0 else -shares
         stock.adjusted += stock.qty - before
+        if not stock.qty:
+            stock.realized, stock.cost = stock.realized - stock.cost, ZERO
         stock.rebase()
         stock.split_at, stock.split_ratio = event.t_market, event.ratio
         for name in ("mark", "target_price", "stop_price", "risk"):
