@@ -98,7 +98,8 @@ def on_halt(v: Venue, q: Queue, vs: VenueSymbol, bar: Bar, halted: int) -> None:
         return
     vs.halted = 0
     vs.resumed = v.now
-    heat(v, vs, bar)
+    if vs.live_count > 0:  # else the first order that comes decides which way hurts
+        heat(v, vs, bar)
     vs.cursor = max(vs.cursor, v.now)
     start_waiting(v, q, vs)
 

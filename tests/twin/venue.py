@@ -208,7 +208,10 @@ class TwinVenue:
 
     def _resume(self) -> None:
         self.halted, self.resumed = False, self.now
-        self._lay(self._first_entry())
+        if self.path is not None:
+            self.path.resumed = self.now
+        elif self.live:
+            self._lay(self._first_entry())
         self.cursor = max(self.cursor, self.now)
         self._start_waiting()
 

@@ -112,14 +112,14 @@ def order_of(c: Any, session: int, now: int, **terms: Any) -> Order:
 
 
 def worse_extreme(position: int, entry: Order | None, price: int) -> int:
-    """+1 where the high hurts, -1 where the low does, 0 where nothing is open.
+    """+1 where the high hurts, -1 where the low does: there as well if nothing is open and no entry is there.
 
     For a position it is the extreme against it; for an entry the way to its stop, or away from its own price first.
     """
     if position:
         return 1 if position < 0 else -1
     if entry is None:
-        return 0
+        return -1
     at_once = entry.type == OrderType.MARKET
     if entry.type == OrderType.LIMIT:
         at_once = entry.side * entry.limit >= entry.side * price
