@@ -154,8 +154,9 @@ def _clocks(st: State) -> int:
     strict = st.run.mode == Mode.DATA_DEGRADED or st.run.mode >= Mode.RISK_EXIT
     for i in range(cfg.symbols):
         sym = st.symbols[i]
-        if strict and live(st, sym.entry) and now - st.orders[find(st, sym.entry)].cancel_sent >= cfg.exit_step:
-            return Invariant.OPENING_IN_SAFE_MODE.value
+        asked = st.orders[find(st, sym.entry)].cancel_sent if live(st, sym.entry) else now
+        if now - asked >= cfg.exit_step and (strict or asked != 0):
+            return Invariant.OPENING_IN_SAFE_MODE.value if strict else Invariant.EXIT_STALLED.value
         if sym.stage != ExitStage.NONE:
             late = now - max(sym.exit_since, st.run.session_open) >= cfg.exit_deadline
             if late and sym.paged == 0 and st.run.phase == Phase.REGULAR and (sym.qty != 0 or sym.entry != 0):

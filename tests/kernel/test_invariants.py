@@ -103,6 +103,13 @@ def withdrawn(desk: Desk) -> None:
     desk.timer(1)
 
 
+def resumed(desk: Desk) -> None:
+    """The halt is over, and the entry that it has withdrawn still works."""
+    withdrawn(desk)
+    desk.operator(OperatorAct.RESUME)
+    desk.timer(1)
+
+
 def naked(desk: Desk) -> None:
     """A partly filled entry has been withdrawn for want of a stop, and lives on."""
     entry = desk.enter()
@@ -206,6 +213,7 @@ CASES: list[tuple[Invariant, Callable[[Desk], Any], Callable[[Desk], None]]] = [
     (Broken.EXIT_OPENS, closing, put("commands.0.side", 1)),
     (Broken.EXIT_OPENS, closing, put("commands.0.qty", 101 * MICRO)),
     (Broken.EXIT_OPENS, closing, put("commands.0.intent", 0)),
+    (Broken.EXIT_STALLED, resumed, put("orders.1.cancel_sent", AGO)),
     (Broken.EXIT_STALLED, leaving, put("symbols.0.exit_order", 0)),
     (Broken.EXIT_STALLED, withdrawing, all_of(put("orders.2.cancel_sent", AGO), put("orders.3.cancel_sent", AGO))),
     (Broken.EXIT_STALLED, timer, put("symbols.0.horizon", AGO)),
