@@ -213,7 +213,8 @@ def test_books_are_compared_when_a_day_begins():
         desk.tell(EventKind.SESSION, code=Phase.PRE, amount=2, qty=HOURS)
         await desk.until(lambda: EventKind.CASH_FLOW in desk.host.kinds())
 
-    tell(act)
+    desk = tell(act)
+    assert desk.host.state["account"]["fees"][0] == 3 * MICRO
 
 
 def test_a_fill_that_the_stream_forgot_is_missed_by_its_sum():
